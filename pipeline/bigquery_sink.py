@@ -1,0 +1,157 @@
+"""The BigQuery sink: chunks of rows in, the same rows out once BigQuery has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from pipeline.bigquery_client import table_id
+from pipeline.bigquery_insert import insert_concurrently
+from pipeline.bigquery_refusals import STAGE, dead_letter, errors_by_position
+from pipeline.bigquery_rows import InsertReport, InsertSettings, Row
+from pipeline.elements import DeadLetter, Event
+from pipeline.errors import PipelineError
+
+REFUSED = "refused"
+
+
+class RowsRefused(PipelineError):
+    """BigQuery refused rows that the pipeline made itself: the table or the code is wrong."""
+
+
+class WriteOutputs(NamedTuple):
+    """What became of the events."""
+
+    written: beam.PCollection
+    """list[Event]: what BigQuery has accepted."""
+    refused: beam.PCollection
+    """list[DeadLetter]: what it will never accept."""
+
+
+class WriteEvents(beam.PTransform):
+    """Write every event into the table of its type, and dead-letter the ones BigQuery refuses.
+
+    Input: list[Event], of mixed types. Output: WriteOutputs; an event is in exactly one of them, and
+    only after BigQuery has answered.
+    Raises in the bundle: BigQueryUnavailable, TableNotWritable; then nothing is emitted.
+    Insert ids are event ids, so that rows of a repeated bundle are dropped by BigQuery, as far as it
+    remembers them.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        table_names: Mapping[str, str],
+        settings: InsertSettings,
+        clock: Callable[[], int],
+    ) -> None:
+        """Take `project:dataset`, the table of each event type, and the clock for failed_at (in µs)."""
+        super().__init__()
+        tables = {event_type: table_id(dataset, name) for event_type, name in table_names.items()}
+        self._insert = _InsertEvents(tables, settings, clock)
+
+    def expand(self, events: beam.PCollection) -> WriteOutputs:
+        """Apply the transform."""
+        outputs = events | "InsertEvents" >> beam.ParDo(self._insert).with_outputs(REFUSED, main="written")
+        return WriteOutputs(outputs["written"], outputs[REFUSED])
+
+
+class WriteRows(beam.PTransform):
+    """Write rows that the pipeline made itself (metrics, alerts, dead letters) into one table.
+
+    Input: list[Row]. Output: the same lists, each after BigQuery has accepted all of it.
+    Raises in the bundle: RowsRefused, BigQueryUnavailable, TableNotWritable.
+    """
+
+    def __init__(self, dataset: str, table_name: str, settings: InsertSettings) -> None:
+        """Take `project:dataset` and the table's name in it."""
+        super().__init__()
+        self._insert = _InsertRows(table_id(dataset, table_name), settings)
+
+    def expand(self, rows: beam.PCollection) -> beam.PCollection:
+        """Apply the transform."""
+        return rows | "InsertRows" >> beam.ParDo(self._insert)
+
+
+class _CountInserts:
+    """The sink's metrics, counted on the bundle's own thread: Beam drops what other threads count."""
+
+    def __init__(self) -> None:
+        self.rows_written = Metrics.counter(STAGE, "bigquery_rows_written")
+        self.rows_refused = Metrics.counter(STAGE, "bigquery_rows_refused")
+        self.request_retries = Metrics.counter(STAGE, "bigquery_request_retries")
+        self.insert_ms = Metrics.distribution(STAGE, "bigquery_insert_ms")
+
+    def count(self, row_count: int, report: InsertReport) -> None:
+        refused_count = len({error.position for error in report.errors})
+        self.rows_written.inc(row_count - refused_count)
+        self.rows_refused.inc(refused_count)
+        self.request_retries.inc(report.retry_count)
+        for request_ms in report.request_ms:
+            self.insert_ms.update(request_ms)
+
+
+class _InsertEvents(beam.DoFn):
+    def __init__(self, tables: Mapping[str, str], settings: InsertSettings, clock: Callable[[], int]) -> None:
+        self.tables = dict(tables)
+        self.settings = settings
+        self.clock = clock
+        self.metrics = _CountInserts()
+
+    def process(self, events: list[Event]) -> Iterator[Any]:
+        events_by_table: dict[str, list[Event]] = {}
+        for event in events:
+            events_by_table.setdefault(self.tables[event.event_type], []).append(event)
+        reports = insert_concurrently(
+            {
+                table: [Row(event.event_id, event.row) for event in group]
+                for table, group in events_by_table.items()
+            },
+            self.settings,
+        )
+        written: list[Event] = []
+        refused: list[DeadLetter] = []
+        for table, group in events_by_table.items():
+            self.metrics.count(len(group), reports[table])
+            errors_of = errors_by_position(reports[table].errors)
+            for position, event in enumerate(group):
+                errors = errors_of.get(position)
+                if errors is None:
+                    written.append(event)
+                else:
+                    refused.append(dead_letter(event, errors, self.clock()))
+        if written:
+            yield written
+        if refused:
+            yield beam.pvalue.TaggedOutput(REFUSED, refused)
+
+
+def insert_or_raise(table: str, rows: list[Row], settings: InsertSettings) -> InsertReport:
+    """Insert rows that the pipeline made itself, all of them.
+
+    Raises RowsRefused, BigQueryUnavailable, TableNotWritable.
+    """
+    report = insert_concurrently({table: rows}, settings)[table]
+    if report.errors:
+        first = report.errors[0]
+        refused_count = len(errors_by_position(report.errors))
+        raise RowsRefused(
+            f"BigQuery refused {refused_count} of {len(rows)} rows for {table}, the first at "
+            f"{first.location or 'the whole row'} ({first.reason}: {first.message}): "
+            "bring the table's columns in line with schemas.json."
+        )
+    return report
+
+
+class _InsertRows(beam.DoFn):
+    def __init__(self, table: str, settings: InsertSettings) -> None:
+        self.table = table
+        self.settings = settings
+        self.metrics = _CountInserts()
+
+    def process(self, rows: list[Row]) -> Iterator[list[Row]]:
+        self.metrics.count(len(rows), insert_or_raise(self.table, rows, self.settings))
+        yield rows

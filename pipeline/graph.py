@@ -1,0 +1,112 @@
+"""The graph, read from top to bottom like the picture in the README."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindows
+
+from pipeline.bigquery_rows import InsertSettings
+from pipeline.bigquery_sink import WriteEvents, WriteRows
+from pipeline.bigquery_stock import WriteEventsStock
+from pipeline.chunks import GatherChunks
+from pipeline.clock import now_us
+from pipeline.rows import Run
+from pipeline.source import Source
+from pipeline.transforms.alerting import AlertSettings, SendAlerts
+from pipeline.transforms.anomalies import AnomalySettings, DetectAnomalies
+from pipeline.transforms.dead_letters import DeadLetterSettings, KeepDeadLetters
+from pipeline.transforms.deduplication import Deduplicate
+from pipeline.transforms.finishing import MessageIds
+from pipeline.transforms.lake import LakeSettings, WriteLake
+from pipeline.transforms.order_metrics import SummarizeOrders, SummarizeSettings, ToMetricRows
+from pipeline.transforms.parsing import ParseMessages, ParseSettings
+from pipeline.transforms.quality import LedgerSettings, MeasureQuality, ToLedgerRows
+
+
+class GraphSettings(NamedTuple):
+    """Everything the graph must know; made from the flags by pipeline.options."""
+
+    run: Run
+    dataset: str
+    """`project:dataset`."""
+    table_names: Mapping[str, str]
+    """Table of each event type."""
+    bigquery_write: str
+    dedup_ttl_seconds: int
+    dedup_buckets: int
+    insert: InsertSettings
+    parse: ParseSettings
+    dead_letters: DeadLetterSettings
+    lake: LakeSettings
+    summarize: SummarizeSettings
+    ledger: LedgerSettings
+    anomalies: AnomalySettings
+    alerts: AlertSettings
+
+    @property
+    def longest_timer_seconds(self) -> int:
+        """The longest that a trigger waits in processing time."""
+        return max(self.summarize.pane_seconds, self.ledger.pane_seconds, self.lake.window_seconds)
+
+
+def build_graph(pipeline: beam.Pipeline, source: Source, settings: GraphSettings) -> None:
+    """Add the whole graph to `pipeline`."""
+    messages = pipeline | "ReadMessages" >> source.read()  # [RawMessage]
+    parsed = messages | "ParseMessages" >> ParseMessages(settings.parse)  # [Event], [DeadLetter]
+    unique = parsed.events | "Deduplicate" >> Deduplicate(
+        settings.dedup_ttl_seconds, settings.dedup_buckets
+    )  # [Event], [Event]
+
+    tables = unique.events | "WriteEvents" >> _write_events(settings)  # [Event], [DeadLetter]
+    refused = (parsed.dead_letters, tables.refused) | "AllRefused" >> beam.Flatten()
+    kept = refused | "KeepDeadLetters" >> KeepDeadLetters(settings.dead_letters)  # [DeadLetter]
+    in_lake = tables.written | "WriteLake" >> WriteLake(settings.lake)  # [message_id]
+
+    orders = tables.written | "SummarizeOrders" >> SummarizeOrders(settings.summarize)  # Revision
+    outcomes = (tables.written, unique.duplicates, kept)
+    ledger = outcomes | "MeasureQuality" >> MeasureQuality(settings.ledger)  # Revision
+    _write_rows(orders.windows, "order_metrics", ToMetricRows(settings.run), settings)
+    _write_rows(orders.hours, "hourly_metrics", ToMetricRows(settings.run), settings)
+    _write_rows(ledger, "data_quality_metrics", ToLedgerRows(settings.run), settings)
+
+    alerts = (orders.windows, ledger) | "DetectAnomalies" >> DetectAnomalies(settings.anomalies)  # Alert
+    alerts | "SendAlerts" >> SendAlerts(settings.alerts)
+
+    tables.written | "ObserveWritten" >> source.observe_written()
+    finished = (unique.duplicates, kept) | "MessageIds" >> MessageIds()  # [message_id]
+    (in_lake, finished) | "AllFinished" >> beam.Flatten() | "Acknowledge" >> source.acknowledge()
+
+
+def _write_events(settings: GraphSettings) -> beam.PTransform:
+    if settings.bigquery_write == "stock":
+        return WriteEventsStock(settings.dataset, settings.table_names, now_us)
+    return WriteEvents(settings.dataset, settings.table_names, settings.insert, now_us)
+
+
+def _write_rows(
+    revisions: beam.PCollection, table: str, to_rows: beam.PTransform, settings: GraphSettings
+) -> None:
+    camel = "".join(word.capitalize() for word in table.split("_"))
+    rows = revisions | f"To{camel}Rows" >> to_rows
+    rows | f"Write{camel}" >> WriteGatheredRows(settings.dataset, table, settings.insert)
+
+
+class WriteGatheredRows(beam.PTransform):
+    """Write the rows of a bundle together. Input: list[Row], in any windows. Output: list[Row]."""
+
+    def __init__(self, dataset: str, table: str, insert: InsertSettings) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self.table = table
+        self.insert = insert
+
+    def expand(self, rows: beam.PCollection) -> beam.PCollection:
+        return (
+            rows
+            | "InOneWindow" >> beam.WindowInto(GlobalWindows())
+            | "GatherChunks" >> GatherChunks()
+            | "WriteRows" >> WriteRows(self.dataset, self.table, self.insert)
+        )

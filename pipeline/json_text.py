@@ -1,0 +1,270 @@
+"""Payload bytes as JSON: what is refused before any schema is looked at, and the canonical text.
+
+orjson decides what is JSON. What it lets pass and the contract does not (equal keys, integers beyond
+64 bits, nesting beyond 100 levels) is found here, with the place of each fault; so are the faults
+that orjson refuses with an error that does not say where.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import orjson
+import rfc8785
+
+from pipeline.elements import ContractError
+from pipeline.errors import (
+    DuplicateKey,
+    EmptyPayload,
+    LoneSurrogate,
+    MalformedJson,
+    NestingTooDeep,
+    NotAnObject,
+    NotUtf8,
+    NumberOutOfRange,
+    PayloadTooLarge,
+    Rejected,
+)
+
+MAX_PAYLOAD_BYTES = 10_000_000
+MAX_DEPTH = 100
+MAX_POINTER_CHARACTERS = 1_000
+MAX_ERRORS = 1_000
+"""Errors listed for one message: a payload of 10 MB could hold millions, and their row would not fit."""
+
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_LONG_INTEGER = re.compile(rb"[0-9]{19}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_INT64_MAX = 2**63 - 1
+_EXACT_IN_A_DOUBLE = 2**53
+
+
+class Fault(NamedTuple):
+    """An error together with the refusal that it leads to."""
+
+    refusal: type[Rejected]
+    error: ContractError
+
+
+class _Object(dict[str, Any]):
+    """An object that remembers which of its keys stood there more than once."""
+
+    repeated: tuple[str, ...]
+
+
+class _Literal(float):
+    """A number that is out of range, with its text."""
+
+    text: str
+
+
+def read_object(payload: bytes) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the JSON object in `payload`, and every equal key and integer beyond 64 bits in it.
+
+    This is the thorough way, for payloads that the quick one does not vouch for. Raises a Rejected
+    for a payload that cannot be read as one object.
+    """
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise _refusal(PayloadTooLarge, f"The payload has {len(payload):,} bytes; 10,000,000 are the limit.")
+    if not payload.strip(b" \t\r\n"):
+        raise _refusal(EmptyPayload, "The payload is empty; send one JSON object.")
+    _refuse_other_encodings(payload)
+    if _depth(payload) > MAX_DEPTH:
+        raise _refusal(NestingTooDeep, f"The payload nests deeper than {MAX_DEPTH} levels.")
+    try:
+        value = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise _refused_by_orjson(payload, error) from error
+    if not isinstance(value, dict):
+        raise _refusal(NotAnObject, f"The payload is {kind_of(value)}; send one JSON object.")
+    if has_no_equal_keys(payload, value) and _LONG_INTEGER.search(payload) is None:
+        return value, []
+    return value, _first_faults(_decode(payload))
+
+
+def has_no_equal_keys(payload: bytes, value: Any) -> bool:
+    """Whether no object in `payload`, which orjson read as `value`, surely holds a key twice.
+
+    Where orjson writes other text than it read, colons are counted: each stands behind a key or inside
+    a string, so equal counts mean that no member was lost, unless a colon in a string was escaped.
+    """
+    text = orjson.dumps(value)
+    return text == payload or (text.count(b":") == payload.count(b":") and b"\\u003" not in payload)
+
+
+def _refuse_other_encodings(payload: bytes) -> None:
+    if payload.startswith(b"\xef\xbb\xbf"):
+        raise _refusal(NotUtf8, "The payload starts with a byte order mark; send UTF-8 without one.")
+    try:
+        payload.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _refusal(NotUtf8, f"The payload is not UTF-8: {error.reason} at byte {error.start}.") from error
+
+
+def _refused_by_orjson(payload: bytes, refused: orjson.JSONDecodeError) -> Rejected:
+    """Name the fault for which orjson refused the payload, where the standard library reads on."""
+    malformed = _refusal(
+        MalformedJson,
+        f"The payload is not JSON: {refused.msg} at line {refused.lineno}, column {refused.colno}.",
+    )
+    try:
+        faults = _first_faults(_decode(payload))
+    except ValueError:
+        return malformed
+    faults.sort(key=lambda fault: (LoneSurrogate, DuplicateKey, NumberOutOfRange).index(fault.refusal))
+    return faults[0].refusal([fault.error for fault in faults]) if faults else malformed
+
+
+def _first_faults(value: Any) -> list[Fault]:
+    return list(islice(_faults(value, ""), MAX_ERRORS))
+
+
+def _refusal(refusal: type[Rejected], message: str) -> Rejected:
+    return refusal([ContractError("", refusal.reason, message)])
+
+
+def kind_of(value: Any) -> str:
+    """Return what a JSON value is, for a sentence: `a string`, `null`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int):
+        return "an integer"
+    return {float: "a number", str: "a string", list: "an array", dict: "an object"}[type(value)]
+
+
+def pointer(path: str, step: str | int) -> str:
+    """Return the JSON Pointer one step beyond `path`, its end cut off where it grows absurdly long."""
+    token = str(step).replace("~", "~0").replace("/", "~1")
+    return _SURROGATE.sub("\ufffd", f"{path}/{token}"[:MAX_POINTER_CHARACTERS])
+
+
+def shortened(value: Any, characters: int = 60) -> str:
+    """Return a JSON value as text of at most `characters`, for an error message."""
+    if isinstance(value, str):
+        value = value[: characters + 1]
+    elif isinstance(value, dict | list) and len(value) > 20:
+        return f"{kind_of(value)} of {len(value):,}"
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _SURROGATE.sub("\ufffd", text)
+    return text if len(text) <= characters else text[: characters - 1] + "…"
+
+
+def _depth(payload: bytes) -> int:
+    """Return how deep the payload nests, or a bound where that is enough; it need not be JSON."""
+    brackets = payload.count(b"{") + payload.count(b"[")
+    if brackets <= MAX_DEPTH:
+        return brackets
+    depth = deepest = 0
+    for match in _STRING_OR_BRACKET.finditer(payload):
+        token = match[0]
+        if token in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _decode(payload: bytes) -> Any:
+    """Decode JSON keeping what orjson hides; raises ValueError for anything that is not JSON."""
+    return json.loads(
+        payload.decode("utf-8"),
+        object_pairs_hook=_object,
+        parse_int=_integer,
+        parse_float=_double,
+        parse_constant=_refuse_constant,
+    )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    seen: set[str] = set()
+    repeated = [key for key, _ in pairs if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
+    result = _Object(members)
+    result.repeated = tuple(dict.fromkeys(repeated))
+    return result
+
+
+def _integer(text: str) -> int | float:
+    # Twenty characters hold every 64-bit integer; int() itself refuses thousands of digits.
+    if len(text) <= 20 and -_INT64_MAX - 1 <= int(text) <= _INT64_MAX:
+        return int(text)
+    return _literal(text)
+
+
+def _double(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _literal(text)
+
+
+def _literal(text: str) -> _Literal:
+    literal = _Literal("nan")
+    literal.text = text
+    return literal
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _faults(value: Any, path: str) -> Iterator[Fault]:
+    if isinstance(value, dict):
+        for key in getattr(value, "repeated", ()):
+            message = f"The key {shortened(key)} stands more than once in its object; send it once."
+            yield Fault(DuplicateKey, ContractError(pointer(path, key), "duplicate_key", message))
+        for key, inner in value.items():
+            here = pointer(path, key)
+            yield from _surrogate(key, here)
+            yield from _faults(inner, here)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _faults(inner, pointer(path, index))
+    elif isinstance(value, str):
+        yield from _surrogate(value, path)
+    elif isinstance(value, _Literal):
+        text = value.text if len(value.text) <= 60 else value.text[:59] + "…"
+        limit = "64 bits" if value.text.lstrip("-").isdecimal() else "a double"
+        message = f"The number {text} does not fit in {limit}."
+        yield Fault(NumberOutOfRange, ContractError(path, "number_out_of_range", message))
+
+
+def _surrogate(text: str, path: str) -> Iterator[Fault]:
+    if _SURROGATE.search(text):
+        message = "The text holds half of a surrogate pair; escape both halves, or send the character itself."
+        yield Fault(LoneSurrogate, ContractError(path, "lone_surrogate", message))
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return RFC 8785's canonical JSON of `value`.
+
+    The RFC knows doubles only, in which integers from 2**53 up lose their last digits; here they keep
+    them, so that two different events never have the same text.
+    """
+    return orjson.dumps(_arranged(value))
+
+
+def _arranged(value: Any) -> Any:
+    if isinstance(value, dict):
+        keys = sorted(value)
+        if not "".join(keys).isascii():
+            keys.sort(key=lambda key: key.encode("utf-16-be"))
+        return {key: _arranged(value[key]) for key in keys}
+    if isinstance(value, list):
+        return [_arranged(inner) for inner in value]
+    if isinstance(value, float):
+        if value.is_integer() and abs(value) < _EXACT_IN_A_DOUBLE:
+            return int(value)
+        # Elsewhere orjson spells them as the RFC does, from 0.00001 until exponents begin.
+        if 1e-5 <= abs(value) < _EXACT_IN_A_DOUBLE:
+            return value
+        return orjson.Fragment(rfc8785.dumps(value))
+    return value

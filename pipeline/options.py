@@ -1,0 +1,203 @@
+"""From the command line to checked settings, before anything starts."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.bigquery_rows import InsertSettings
+from pipeline.contract import load_contract
+from pipeline.errors import UsageError
+from pipeline.flags import add_flags, all_flags, complaint
+from pipeline.graph import GraphSettings
+from pipeline.rows import Run
+from pipeline.transforms.alerting import AlertSettings
+from pipeline.transforms.anomalies import AnomalySettings
+from pipeline.transforms.dead_letters import DeadLetterSettings
+from pipeline.transforms.lake import LakeSettings
+from pipeline.transforms.order_metrics import HOUR_SECONDS, SummarizeSettings
+from pipeline.transforms.parsing import ParseSettings
+from pipeline.transforms.quality import LedgerSettings
+
+ONE_MACHINE = "BundleBasedDirectRunner"
+
+
+class LiveSettings(NamedTuple):
+    """How the live source reads."""
+
+    max_in_flight: int
+    watermark_slack_seconds: float
+    stop_when_idle_seconds: float | None
+    stats_path: str | None
+
+
+class Job(NamedTuple):
+    """A checked command line."""
+
+    input_subscription: str
+    pubsub_read: str
+    """`live` or `stock`."""
+    runner: str
+    graph: GraphSettings
+    live: LiveSettings
+    beam_args: list[str]
+    """The flags that are Beam's."""
+
+
+class EventPipelineOptions(PipelineOptions):
+    """The pipeline's flags as Beam options, so that a Flex Template can pass them."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        add_flags(parser)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; --help lists the flags.")
+
+
+def parse_job(argv: Sequence[str]) -> Job:
+    """Read and check the command line.
+
+    Raises UsageError with one sentence for anything that is wrong, ContractFileError for a wrong
+    schemas.json; prints the help and raises SystemExit for --help.
+    """
+    parser = _Parser(
+        prog="python -m pipeline.main",
+        description="Reads e-commerce events and writes tables, lake, dead letters, metrics and alerts.",
+        epilog="Beam's own flags (--runner, --project, --region, …) are passed on.",
+        allow_abbrev=False,
+    )
+    add_flags(parser)
+    flags, beam_args = parser.parse_known_args(list(argv))
+    runner = _check_beam_args(beam_args, parser)
+    _check(flags)
+    on_one_machine = runner in ("", ONE_MACHINE, "DirectRunner")
+    pubsub_read = flags.pubsub_read or ("live" if runner in ("", ONE_MACHINE) else "stock")
+    if pubsub_read == "live" and not on_one_machine:
+        raise UsageError(f"--pubsub_read=live reads on one machine only, not with --runner={runner}.")
+    buckets = flags.dedup_buckets or (8 if on_one_machine else 256)
+    return Job(
+        flags.input_subscription,
+        pubsub_read,
+        ONE_MACHINE if on_one_machine else runner,
+        graph_settings(flags, buckets),
+        LiveSettings(
+            flags.max_in_flight,
+            flags.watermark_slack_seconds,
+            flags.stop_when_idle_seconds,
+            flags.stats_path,
+        ),
+        [arg for arg in beam_args if not arg.startswith("--runner")] if on_one_machine else beam_args,
+    )
+
+
+def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettings:
+    """The graph's settings from checked flags.
+
+    Raises ContractFileError if schemas.json is wrong.
+    """
+    contract = load_contract(flags.schemas_path)
+    run_id = flags.run_id or f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}"
+    run = Run(run_id, "streaming")
+    root = flags.output_bucket.rstrip("/")
+    insert = InsertSettings(
+        max_batch_rows=flags.bigquery_batch_rows,
+        max_batch_bytes=flags.bigquery_batch_bytes,
+        request_timeout_seconds=flags.bigquery_timeout_seconds,
+        max_retry_seconds=flags.bigquery_max_retry_seconds,
+    )
+    return GraphSettings(
+        run=run,
+        dataset=flags.bq_dataset,
+        table_names={kind: contract.table_of(kind).name for kind in contract.event_types},
+        bigquery_write=flags.bigquery_write,
+        dedup_ttl_seconds=flags.dedup_ttl_seconds,
+        dedup_buckets=dedup_buckets,
+        insert=insert,
+        parse=ParseSettings(
+            flags.schemas_path, flags.unknown_fields, flags.max_future_seconds, flags.late_after_seconds
+        ),
+        dead_letters=DeadLetterSettings(
+            flags.bq_dataset, root, _topic(flags.dlq_topic, flags.input_subscription, "events-dlq"), insert
+        ),
+        lake=LakeSettings(
+            root,
+            flags.lake_window_seconds,
+            flags.ledger_lateness_seconds,
+            flags.lake_shards,
+            flags.schemas_path,
+        ),
+        summarize=SummarizeSettings(
+            flags.order_window_seconds, flags.pane_seconds, flags.allowed_lateness_seconds
+        ),
+        ledger=LedgerSettings(
+            flags.quality_window_seconds, flags.pane_seconds, flags.ledger_lateness_seconds
+        ),
+        anomalies=AnomalySettings(
+            flags.anomaly_threshold,
+            flags.anomaly_warmup_windows,
+            flags.min_validity_rate,
+            flags.min_validity_messages,
+        ),
+        alerts=AlertSettings(
+            flags.bq_dataset,
+            _topic(flags.alerts_topic, flags.input_subscription, "order-alerts"),
+            run,
+            insert,
+        ),
+    )
+
+
+def _topic(flag: str | None, subscription: str, default_name: str) -> str | None:
+    if flag == "none":
+        return None
+    return flag or f"projects/{subscription.split('/')[1]}/topics/{default_name}"
+
+
+def _check(flags: argparse.Namespace) -> None:
+    if flags.stats_path and not os.path.isdir(os.path.dirname(os.path.abspath(flags.stats_path))):
+        raise UsageError(f"--stats_path={flags.stats_path} lies in a folder that does not exist: create it.")
+    for flag in all_flags():
+        wrong = complaint(flag, getattr(flags, flag.name))
+        if wrong is not None:
+            raise UsageError(wrong)
+    if HOUR_SECONDS % flags.order_window_seconds:
+        raise UsageError(
+            f"--order_window_seconds={flags.order_window_seconds} does not divide an hour, and a window must "
+            "lie within one: take 60, 300 or 900."
+        )
+
+
+def _check_beam_args(beam_args: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """The runner's name, or "" if none is given. Beam itself ignores flags it does not know."""
+    beam_parser = _BeamFlags(add_help=False, allow_abbrev=False)
+    for options in _beam_options():
+        options._add_argparse_args(beam_parser)
+    known, unknown = beam_parser.parse_known_args(list(beam_args))
+    if unknown:
+        flag = unknown[0].split("=", 1)[0]
+        names = [*parser._option_string_actions, *beam_parser._option_string_actions]
+        near = difflib.get_close_matches(flag, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
+        raise UsageError(f"{unknown[0]} is not a flag of this pipeline or of Beam: {hint}")
+    return known.runner or ""
+
+
+def _beam_options() -> list[type[PipelineOptions]]:
+    own = {EventPipelineOptions}
+    return [options for options in PipelineOptions.__subclasses__() if options not in own]
+
+
+class _BeamFlags(_Parser):
+    def add_value_provider_argument(self, *names: str, **settings: object) -> None:
+        """Declare a Beam flag that a classic template could fill later; here it is an ordinary one."""
+        self.add_argument(*names, **settings)  # type: ignore[arg-type]

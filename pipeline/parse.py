@@ -1,0 +1,285 @@
+"""From a raw message to an event that keeps the contract, or to a refusal that names every fault.
+
+Nearly all events are good ones, so a message is first judged quickly; the quick way says yes or
+nothing. Whatever it says nothing to is read again, thoroughly, and accepted or refused there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+
+from orjson import JSONDecodeError, JSONEncodeError, dumps, loads
+
+from pipeline.contract import Column, Contract
+from pipeline.elements import ContractError, Event, RawMessage
+from pipeline.envelope import (
+    FIELDS,
+    MAX_EVENT_ID_CHARACTERS,
+    derived_id,
+    event_id_fault,
+    newer_version_fault,
+    schema_version,
+    unknown_type_fault,
+    version_fault,
+)
+from pipeline.errors import (
+    DuplicateKey,
+    EventTimeInFuture,
+    InvalidEventId,
+    InvalidSchemaVersion,
+    InvalidTimestamp,
+    InvalidValue,
+    LoneSurrogate,
+    MissingField,
+    NumberOutOfRange,
+    Rejected,
+    UnexpectedField,
+    UnknownEventType,
+    UnsupportedSchemaVersion,
+    WrongType,
+)
+from pipeline.json_text import MAX_ERRORS, MAX_PAYLOAD_BYTES, Fault, has_no_equal_keys, read_object, shortened
+from pipeline.projections import INT64_MAX, INT64_MIN
+from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
+from pipeline.validation import TableValidator
+
+PRECEDENCE: tuple[type[Rejected], ...] = (
+    LoneSurrogate,
+    DuplicateKey,
+    NumberOutOfRange,
+    UnknownEventType,
+    InvalidEventId,
+    InvalidSchemaVersion,
+    UnsupportedSchemaVersion,
+    MissingField,
+    WrongType,
+    InvalidTimestamp,
+    InvalidValue,
+    UnexpectedField,
+    EventTimeInFuture,
+)
+"""An event with several faults is refused for the first of these; its errors come in this order too."""
+
+
+class EventTable(NamedTuple):
+    """What the parser needs of an event table."""
+
+    event_type: str
+    schema_version: int
+    event_time: str
+    is_surely_valid: Callable[[Any], bool]
+    has_more_timestamps: bool
+    validator: TableValidator
+
+
+ValidEvent = tuple[EventTable, str, int, int, dict[str, Any]]
+"""Table, event id, schema version, event time in µs, and the producer's columns."""
+
+
+class Parser:
+    """Parses the messages of all event types. Made once per worker: it compiles the contract (under 1 ms).
+
+    Pickles as its arguments. Not for several threads at once.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        *,
+        unknown_fields: Literal["reject", "drop"] = "reject",
+        max_future_seconds: float = 300,
+        late_after_seconds: float = 300,
+    ) -> None:
+        """Compile `contract`; raises ContractFileError for a pattern that cannot be compiled."""
+        self._arguments = (contract, unknown_fields, max_future_seconds, late_after_seconds)
+        self._drops_unknown = unknown_fields == "drop"
+        self._max_future_us = round(max_future_seconds * 1_000_000)
+        self._late_after_us = round(late_after_seconds * 1_000_000)
+        self._tables: dict[str | None, EventTable] = {
+            event_type: _event_table(contract, event_type) for event_type in contract.event_types
+        }
+        self.dropped_fields = 0
+        """Fields dropped since construction, under unknown_fields="drop"."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the arguments; what was compiled cannot be pickled."""
+        return _parser, self._arguments
+
+    def parse(self, message: RawMessage, processed_at_us: int) -> Event:
+        """Return the event in `message`; raises a Rejected that lists its errors.
+
+        Its row holds what the producer sent, save that timestamps are UTC, and the pipeline's columns.
+        A NULLABLE column without a value is null in it or absent, as it was sent.
+        """
+        table, event_id, version, event_time_us, data = self.validate(message)
+        publish_time_us = message.publish_time_us
+        if publish_time_us is None:
+            publish_time_us = event_time_us
+        is_late = publish_time_us - event_time_us > self._late_after_us
+        data[table.event_time] = format_rfc3339(event_time_us)
+        data["event_id"] = event_id
+        data["schema_version"] = version
+        data["is_late"] = is_late
+        data["publish_time"] = format_rfc3339(publish_time_us)
+        data["processed_at"] = format_rfc3339(processed_at_us)
+        row = dumps(data)
+        return Event(
+            table.event_type, event_id, row, event_time_us, publish_time_us, processed_at_us, is_late, message
+        )
+
+    def validate(self, message: RawMessage) -> ValidEvent:
+        """Return what `parse` makes its row from; raises a Rejected that lists the message's errors.
+
+        Written straight on, because every event comes by; what is in doubt is judged thoroughly.
+        """
+        payload, attributes, _, publish_time_us = message
+        try:
+            data = loads(payload)
+            is_spelled_alike = dumps(data) == payload
+        except (JSONDecodeError, JSONEncodeError):
+            return self._judge(message)
+        if type(data) is not dict or len(payload) > MAX_PAYLOAD_BYTES:
+            return self._judge(message)
+        # Equal text has no equal keys, and nearly all producers' text is equal.
+        if not is_spelled_alike and not has_no_equal_keys(payload, data):
+            return self._judge(message)
+        event_id: Any = attributes.get("event_id")
+        table = self._tables.get(attributes.get("event_type"))
+        fields: dict[str, Any] = {}
+        # An object that holds event_type, event_id or schema_version is not valid until they are out.
+        if table is None or not table.is_surely_valid(data):
+            fields = _taken_out(data)
+            if not fields or not all(map(_is_small, fields.values())):
+                return self._judge(message)
+            table = self._tables.get(attributes.get("event_type", fields.get("event_type")))
+            if event_id is None:
+                event_id = fields.get("event_id")
+            if table is None or not table.is_surely_valid(data) or isinstance(event_id, int):
+                return self._judge(message)
+        _, version, event_time, _, has_more_timestamps, validator = table
+        if event_id is None:
+            event_id = derived_id({**data, **fields})
+        elif not 0 < len(event_id) <= MAX_EVENT_ID_CHARACTERS:
+            return self._judge(message)
+        if fields or "schema_version" in attributes:
+            stated = schema_version(attributes, fields.get("schema_version"), version)
+            if stated is None or stated > version:
+                return self._judge(message)
+            version = stated
+        try:
+            event_time_us = parse_rfc3339_us(data[event_time])
+            if has_more_timestamps:
+                validator.normalize(data)
+        except ValueError:
+            return self._judge(message)
+        if publish_time_us is not None and event_time_us - publish_time_us > self._max_future_us:
+            return self._judge(message)
+        return table, event_id, version, event_time_us, data
+
+    def _judge(self, message: RawMessage) -> ValidEvent:
+        """Return the event or raise a Rejected: the last word on a message, whatever it takes."""
+        attributes = message.attributes
+        table = self._tables.get(attributes.get("event_type", ""))
+        try:
+            data, faults = read_object(message.payload)
+        except Rejected as refusal:
+            refusal.event_type = table.event_type if table is not None else None
+            raise
+        fields = _taken_out(data)
+        event_type = attributes.get("event_type", fields.get("event_type"))
+        table = self._tables.get(event_type) if isinstance(event_type, str) else None
+        if table is None:
+            raise _refusal(
+                [*faults, unknown_type_fault(attributes, event_type, map(str, self._tables))], None
+            )
+        event_id = attributes.get("event_id", fields.get("event_id"))
+        if event_id is None:
+            event_id = derived_id({**data, **fields})
+        elif not isinstance(event_id, str) or not 0 < len(event_id) <= MAX_EVENT_ID_CHARACTERS:
+            faults.append(event_id_fault(attributes, event_id))
+        version = schema_version(attributes, fields.get("schema_version"), table.schema_version)
+        if version is None:
+            faults.append(version_fault(attributes, fields.get("schema_version")))
+        elif version > table.schema_version:
+            fault = newer_version_fault(attributes, version, table.event_type, table.schema_version)
+            raise _refusal([*faults, fault], table.event_type)
+        dropped = table.validator.drop_unknown(data) if self._drops_unknown else 0
+        event_time_us = _event_time_us(data.get(table.event_time))
+        publish_time_us = message.publish_time_us
+        if (
+            event_time_us is not None
+            and publish_time_us is not None
+            and event_time_us - publish_time_us > self._max_future_us
+        ):
+            faults.append(self._future_fault(table, data[table.event_time]))
+        unread = {fault.error.path for fault in faults if fault.refusal is NumberOutOfRange}
+        listed = (fault for fault in table.validator.faults(data) if fault.error.path not in unread)
+        faults += islice(listed, MAX_ERRORS)
+        if faults or version is None or event_time_us is None:
+            raise _refusal(faults, table.event_type)
+        self.dropped_fields += dropped
+        table.validator.normalize(data)
+        return table, event_id, version, event_time_us, data
+
+    def _future_fault(self, table: EventTable, text: str) -> Fault:
+        seconds = self._max_future_us / 1_000_000
+        message = f"{table.event_time} {shortened(text)} is more than {seconds:g} s after the publish time."
+        error = ContractError(f"/{table.event_time}", "max_future_seconds", message)
+        return Fault(EventTimeInFuture, error)
+
+
+def _parser(contract: Contract, unknown_fields: Any, max_future: float, late_after: float) -> Parser:
+    return Parser(
+        contract, unknown_fields=unknown_fields, max_future_seconds=max_future, late_after_seconds=late_after
+    )
+
+
+def _event_table(contract: Contract, event_type: str) -> EventTable:
+    table = contract.table_of(event_type)
+    if table.event_type is None or table.schema_version is None or table.event_time is None:
+        raise KeyError(event_type)
+    validator = TableValidator(table)
+    return EventTable(
+        table.event_type,
+        table.schema_version,
+        table.event_time,
+        validator.is_surely_valid,
+        _timestamps(table.columns) > 1,
+        validator,
+    )
+
+
+def _timestamps(columns: Iterable[Column]) -> int:
+    return sum(
+        (column.type == "TIMESTAMP") + _timestamps(column.fields)
+        for column in columns
+        if column.set_by is None
+    )
+
+
+def _taken_out(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: data.pop(name) for name in FIELDS if name in data}
+
+
+def _is_small(field: Any) -> bool:
+    """Whether the text of a field cannot hide a fault, such as an integer beyond 64 bits."""
+    return field is None or type(field) is str or (type(field) is int and INT64_MIN <= field <= INT64_MAX)
+
+
+def _event_time_us(value: Any) -> int | None:
+    try:
+        return parse_rfc3339_us(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _refusal(faults: list[Fault], event_type: str | None) -> Rejected:
+    """Return the refusal for the gravest of `faults`, with the errors of all of them."""
+    ordered = sorted(faults, key=lambda fault: PRECEDENCE.index(fault.refusal))
+    errors = [fault.error for fault in ordered[:MAX_ERRORS]]
+    if len(ordered) >= MAX_ERRORS:
+        message = f"There may be more: the first {MAX_ERRORS:,} errors are listed."
+        errors.append(ContractError("", "too_many_errors", message))
+    return ordered[0].refusal(errors, event_type)

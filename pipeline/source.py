@@ -1,0 +1,82 @@
+"""What a run reads from, and what it owes the source: the only place where the ways of running differ."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import apache_beam as beam
+from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
+
+from pipeline.chunks import GatherChunks
+from pipeline.elements import RawMessage
+
+
+class Source(Protocol):
+    """A reader, and the two things a reader may want to hear back."""
+
+    def read(self) -> beam.PTransform:
+        """PBegin -> list[RawMessage], stamped with publish time."""
+
+    def observe_written(self) -> beam.PTransform:
+        """list[Event] that BigQuery has accepted -> nothing."""
+
+    def acknowledge(self) -> beam.PTransform:
+        """list[str], ids of messages of which every sink has its part -> nothing."""
+
+
+class Ignore(beam.PTransform):
+    """Wants to hear nothing: the runner acknowledges, or there is nothing to acknowledge."""
+
+    def expand(self, elements: beam.PCollection) -> beam.PCollection:
+        return elements
+
+
+class PubSubSource(NamedTuple):
+    """Beam's own Pub/Sub read: native on Dataflow, slow on one machine."""
+
+    subscription: str
+
+    def read(self) -> beam.PTransform:
+        """PBegin -> list[RawMessage]."""
+        return ReadPubSub(self.subscription)
+
+    def observe_written(self) -> beam.PTransform:
+        """Nobody listens."""
+        return Ignore()
+
+    def acknowledge(self) -> beam.PTransform:
+        """The runner acknowledges when a bundle is committed."""
+        return Ignore()
+
+
+class ReadPubSub(beam.PTransform):
+    """Read a subscription.
+
+    Output: list[RawMessage], stamped with the earliest publish time in the list. No attribute replaces
+    the publish time: a client's clock is not to be trusted with the watermark.
+    """
+
+    def __init__(self, subscription: str) -> None:
+        super().__init__()
+        self.subscription = subscription
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
+        return (
+            begin
+            | "ReadFromPubSub" >> ReadFromPubSub(subscription=self.subscription, with_attributes=True)
+            | "ToRawMessages" >> beam.Map(to_raw_messages).with_output_types(list)
+            | "GatherChunks" >> GatherChunks()
+        )
+
+
+def to_raw_messages(message: PubsubMessage) -> list[RawMessage]:
+    """Beam's message as a list of one RawMessage."""
+    published = message.publish_time
+    return [
+        RawMessage(
+            message.data or b"",
+            dict(message.attributes or {}),
+            message.message_id,
+            None if published is None else round(published.timestamp() * 1_000_000),
+        )
+    ]

@@ -1,0 +1,1 @@
+"""The steps of the graph, one module each; plain functions first, the PTransform around them last."""

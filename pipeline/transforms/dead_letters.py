@@ -1,0 +1,232 @@
+"""The dead-letter queue: every refused message, byte for byte, in a table and on a topic."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import apache_beam as beam
+import orjson
+from apache_beam.metrics import Metrics
+
+from pipeline import __version__
+from pipeline.bigquery_client import table_id
+from pipeline.bigquery_rows import InsertSettings, Row
+from pipeline.bigquery_sink import insert_or_raise
+from pipeline.chunks import GatherChunks
+from pipeline.elements import DeadLetter
+from pipeline.objects import write_object
+from pipeline.publishing import MAX_MESSAGE_BYTES, OutgoingMessage, publish
+from pipeline.rfc3339 import format_rfc3339
+from pipeline.rows import content_id, row_of
+
+MAX_PAYLOAD_IN_ROW_BYTES = 1_000_000
+"""A larger payload goes to the lake: BigQuery's rows and requests end at 10 MB."""
+MAX_ERRORS_IN_ROW = 1_000
+"""A million empty items are a million errors; error_count has their number."""
+MAX_ATTRIBUTES = 100
+MAX_ATTRIBUTE_KEY_BYTES = 256
+MAX_ATTRIBUTE_VALUE_BYTES = 1_024
+ORIGINAL_PREFIX = "original_"
+REPLAY_COUNT = "replay_count"
+
+
+class DeadLetterSettings(NamedTuple):
+    """Where dead letters go."""
+
+    dataset: str
+    root: str
+    """The lake, for payloads too large for a row."""
+    topic: str | None
+    insert: InsertSettings
+
+
+class KeepDeadLetters(beam.PTransform):
+    """Keep refused messages: in the table `dead_letters` with all errors, and on the DLQ topic.
+
+    Input: list[DeadLetter].
+    Output: list[DeadLetter], the same, once table and topic have them.
+    Raises in the bundle whatever the table or the topic refuse: then nothing is acknowledged.
+    """
+
+    def __init__(self, settings: DeadLetterSettings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def expand(self, dead_letters: beam.PCollection) -> beam.PCollection:
+        settings = self.settings
+        gathered = dead_letters | "GatherChunks" >> GatherChunks()
+        stored = gathered | "Store" >> beam.ParDo(_Store(settings)).with_output_types(list)
+        return stored | "Publish" >> beam.ParDo(_Publish(settings)).with_output_types(list)
+
+
+def dead_letter_id(letter: DeadLetter) -> str:
+    """The same for the same refusal of the same message, however often it is delivered."""
+    message = letter.message
+    identity = message.message_id or hashlib.sha256(message.payload).hexdigest()
+    return content_id((identity, letter.stage, letter.reason, replay_count(letter)))
+
+
+def fingerprint(letter: DeadLetter) -> str:
+    """What letters of one cause have in common: stage, reason and paths, whatever the index in an array."""
+    paths = {
+        "/".join("*" if step.isdigit() else step for step in error.path.split("/")) for error in letter.errors
+    }
+    return content_id((letter.stage, letter.reason, *sorted(paths)))[:16]
+
+
+def replay_count(letter: DeadLetter) -> int:
+    """How often the message has been replayed, as its attribute says."""
+    text = letter.message.attributes.get(REPLAY_COUNT, "")
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else 0
+
+
+def payload_uri(letter: DeadLetter, root: str) -> str | None:
+    """Where a payload too large for a row lies, or None for one that is not."""
+    if len(letter.message.payload) <= MAX_PAYLOAD_IN_ROW_BYTES:
+        return None
+    date = format_rfc3339(letter.message.publish_time_us or letter.failed_at_us)[:10]
+    return f"{root}/dead_letters/date={date}/{dead_letter_id(letter)}.bin"
+
+
+def dead_letter_row(letter: DeadLetter, uri: str | None) -> Row:
+    """The row of `dead_letters`."""
+    message = letter.message
+    key = dead_letter_id(letter)
+    published_us = message.publish_time_us
+    columns = {
+        "dead_letter_id": key,
+        "stage": letter.stage,
+        "reason": letter.reason,
+        "error_count": len(letter.errors),
+        "errors": [error._asdict() for error in letter.errors[:MAX_ERRORS_IN_ROW]],
+        "event_type": letter.event_type,
+        "message_id": message.message_id,
+        "publish_time": None if published_us is None else format_rfc3339(published_us),
+        "failed_at": format_rfc3339(letter.failed_at_us),
+        "pipeline_version": __version__,
+        "replay_count": replay_count(letter),
+        "fingerprint": fingerprint(letter),
+        "attributes": [{"key": name, "value": value} for name, value in sorted(message.attributes.items())],
+        "payload": None if uri else base64.b64encode(message.payload).decode(),
+        "payload_uri": uri,
+        "payload_bytes": len(message.payload),
+    }
+    return row_of(columns, key=(key,))
+
+
+def dead_letter_message(letter: DeadLetter, uri: str | None) -> OutgoingMessage:
+    """The message for the DLQ topic: the original bytes, and attributes that say what is wrong.
+
+    If bytes and attributes together exceed what Pub/Sub takes, first the original attributes go, then
+    the bytes, which lie under the attribute `payload_uri`.
+    """
+    message = letter.message
+    published_us = message.publish_time_us
+    ours = {
+        "stage": letter.stage,
+        "reason": letter.reason,
+        "error_count": str(len(letter.errors)),
+        "errors": _errors_that_fit(letter),
+        "event_type": letter.event_type,
+        "message_id": message.message_id,
+        "publish_time": None if published_us is None else format_rfc3339(published_us),
+        "failed_at": format_rfc3339(letter.failed_at_us),
+        "pipeline_version": __version__,
+        REPLAY_COUNT: str(replay_count(letter)),
+        "fingerprint": fingerprint(letter),
+        "payload_uri": uri,
+    }
+    attributes = {
+        name: cut_to_bytes(value, MAX_ATTRIBUTE_VALUE_BYTES)
+        for name, value in ours.items()
+        if value is not None
+    }
+    originals = _originals_that_fit(message.attributes, MAX_ATTRIBUTES - len(attributes) - 1)
+    if len(originals) < len(message.attributes):
+        attributes["attributes_truncated"] = "true"
+    whole = OutgoingMessage(message.payload, {**attributes, **originals})
+    if _message_bytes(whole) <= MAX_MESSAGE_BYTES:
+        return whole
+    attributes["attributes_truncated"] = "true"
+    without_originals = OutgoingMessage(message.payload, attributes)
+    if _message_bytes(without_originals) <= MAX_MESSAGE_BYTES:
+        return without_originals
+    return OutgoingMessage(b"", attributes)
+
+
+def cut_to_bytes(text: str, limit: int) -> str:
+    """The longest beginning of `text` that has at most `limit` bytes of UTF-8."""
+    encoded = text.encode()
+    return text if len(encoded) <= limit else encoded[:limit].decode(errors="ignore")
+
+
+def _errors_that_fit(letter: DeadLetter) -> str:
+    """As many errors as an attribute holds, as a JSON array; the first one is cut if it alone is too long."""
+    kept: list[bytes] = []
+    room = MAX_ATTRIBUTE_VALUE_BYTES - 2
+    for error in letter.errors:
+        encoded = orjson.dumps(error._asdict())
+        if len(encoded) + 1 > room:
+            break
+        kept.append(encoded)
+        room -= len(encoded) + 1
+    if not kept and letter.errors:
+        first = letter.errors[0]
+        short = {
+            "path": cut_to_bytes(first.path, 300),
+            "rule": first.rule,
+            "message": cut_to_bytes(first.message, 300),
+        }
+        kept = [orjson.dumps(short)]
+    return (b"[" + b",".join(kept) + b"]").decode()
+
+
+def _originals_that_fit(attributes: Mapping[str, str], most: int) -> dict[str, str]:
+    fitting: dict[str, str] = {}
+    for name, value in sorted(attributes.items()):
+        key = ORIGINAL_PREFIX + name
+        if len(fitting) == most:
+            break
+        if len(key.encode()) <= MAX_ATTRIBUTE_KEY_BYTES and len(value.encode()) <= MAX_ATTRIBUTE_VALUE_BYTES:
+            fitting[key] = value
+    return fitting
+
+
+def _message_bytes(message: OutgoingMessage) -> int:
+    return len(message.data) + sum(
+        len(name.encode()) + len(value.encode()) + 16 for name, value in message.attributes.items()
+    )
+
+
+class _Store(beam.DoFn):
+    def __init__(self, settings: DeadLetterSettings) -> None:
+        self.settings = settings
+        self.table = table_id(settings.dataset, "dead_letters")
+
+    def process(self, letters: list[DeadLetter]) -> Iterator[list[DeadLetter]]:
+        rows = []
+        for letter in letters:
+            uri = payload_uri(letter, self.settings.root)
+            if uri is not None:
+                write_object(uri, letter.message.payload)
+            rows.append(dead_letter_row(letter, uri))
+        insert_or_raise(self.table, rows, self.settings.insert)
+        yield letters
+
+
+class _Publish(beam.DoFn):
+    def __init__(self, settings: DeadLetterSettings) -> None:
+        self.settings = settings
+
+    def process(self, letters: list[DeadLetter]) -> Iterator[list[DeadLetter]]:
+        if self.settings.topic is not None:
+            publish(
+                self.settings.topic,
+                [dead_letter_message(letter, payload_uri(letter, self.settings.root)) for letter in letters],
+            )
+        for letter in letters:
+            Metrics.counter("dead_letters", letter.reason).inc()
+        yield letters

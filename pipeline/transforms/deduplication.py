@@ -1,0 +1,174 @@
+"""The same event once: by event_id within its type, for as long as the contract says."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+from apache_beam.coders import BytesCoder, VarIntCoder
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+
+from pipeline.chunks import GatherChunks
+from pipeline.elements import Event
+
+KEY_BYTES = 16
+_TIME_BYTES = 8
+_RECORD_BYTES = KEY_BYTES + _TIME_BYTES
+CACHED_INDEXES = 1_024
+FOR_EVER = 0
+"""`ttl_seconds` of a run that ends: nothing expires."""
+
+
+class DeduplicateOutputs(NamedTuple):
+    """What comes out of Deduplicate."""
+
+    events: beam.PCollection  # list[Event]
+    duplicates: beam.PCollection  # list[Event]
+
+
+class Deduplicate(beam.PTransform):
+    """Let the first event of each (event_type, event_id) through, and set the others aside.
+
+    An id is known for `ttl_seconds` (s of publish time; FOR_EVER: the whole run) after its first event.
+    Events are keyed by one of `buckets` hash buckets and shuffled as lists, so that neither the shuffle
+    nor the state is paid per event. State per bucket: 24 bytes for each id of up to two `ttl_seconds`.
+
+    Input: list[Event]. Output: DeduplicateOutputs; an event is in exactly one of the two.
+    Source: docs/adr/0004-deduplicate-in-buckets.md
+    """
+
+    def __init__(self, ttl_seconds: int, buckets: int) -> None:
+        super().__init__()
+        self.ttl_seconds = ttl_seconds
+        self.buckets = buckets
+
+    def expand(self, events: beam.PCollection) -> DeduplicateOutputs:
+        split = (
+            events
+            | "KeyByBucket"
+            >> beam.ParDo(_KeyByBucket(self.buckets)).with_output_types(
+                tuple[int, list[Event]]
+            )  # (bucket, [Event])
+            | "KeepFirst" >> beam.ParDo(_KeepFirst(self.ttl_seconds)).with_outputs("duplicates", main="first")
+        )
+        return DeduplicateOutputs(split.first | "GatherChunks" >> GatherChunks(), split.duplicates)
+
+
+def identity_key(event: Event) -> bytes:
+    """16 bytes that stand for (event_type, event_id)."""
+    identity = f"{event.event_type}\0{event.event_id}".encode()
+    return hashlib.blake2b(identity, digest_size=KEY_BYTES).digest()
+
+
+class SeenIds:
+    """The ids one bucket has seen: a dict over the log of records that is kept in state.
+
+    `token` is a hash over all that happened to the log; two indexes with one token hold the same ids.
+    """
+
+    def __init__(self, log: Iterable[bytes], token: bytes) -> None:
+        self.token = token
+        self.first_seen_us: dict[bytes, int] = {}
+        for block in log:
+            for start in range(0, len(block), _RECORD_BYTES):
+                middle, end = start + KEY_BYTES, start + _RECORD_BYTES
+                self.first_seen_us[block[start:middle]] = int.from_bytes(
+                    block[middle:end], "big", signed=True
+                )
+
+    def split(self, events: Iterable[Event], ttl_us: int) -> tuple[list[Event], list[Event], bytes]:
+        """(first events, duplicates, the block to append to the log)."""
+        first: list[Event] = []
+        duplicates: list[Event] = []
+        records: list[bytes] = []
+        for event in events:
+            key = identity_key(event)
+            seen_us = self.first_seen_us.get(key)
+            if seen_us is not None and (ttl_us == FOR_EVER or event.publish_time_us < seen_us + ttl_us):
+                duplicates.append(event)
+                continue
+            self.first_seen_us[key] = event.publish_time_us
+            records.append(key + event.publish_time_us.to_bytes(_TIME_BYTES, "big", signed=True))
+            first.append(event)
+        block = b"".join(records)
+        if block:
+            self.token = next_token(self.token, block)
+        return first, duplicates, block
+
+
+def next_token(token: bytes, change: bytes) -> bytes:
+    """The token of a log after `change` was made to it."""
+    return hashlib.blake2b(token + change, digest_size=KEY_BYTES).digest()
+
+
+# Reading a bucket's whole log for every bundle would cost more than everything else. The index stays in
+# the process and is used as long as its token is the one in state; after a retry, or when the bucket has
+# been on another worker, it is not, and the log is read again.
+_INDEXES: OrderedDict[int, SeenIds] = OrderedDict()
+
+
+class _KeyByBucket(beam.DoFn):
+    def __init__(self, buckets: int) -> None:
+        self.buckets = buckets
+
+    def process(self, events: list[Event]) -> Iterator[tuple[int, list[Event]]]:
+        by_bucket: dict[int, list[Event]] = {}
+        for event in events:
+            bucket = int.from_bytes(identity_key(event)[:4], "big") % self.buckets
+            by_bucket.setdefault(bucket, []).append(event)
+        yield from by_bucket.items()
+
+
+class _KeepFirst(beam.DoFn):
+    """Two logs take turns, one per period of `ttl_seconds`: an id of the period before last has expired."""
+
+    EVEN = BagStateSpec("even_periods", BytesCoder())
+    ODD = BagStateSpec("odd_periods", BytesCoder())
+    PERIOD = ReadModifyWriteStateSpec("period", VarIntCoder())
+    TOKEN = ReadModifyWriteStateSpec("token", BytesCoder())
+
+    def __init__(self, ttl_seconds: int) -> None:
+        self.ttl_us = ttl_seconds * 1_000_000
+
+    def process(
+        self,
+        element: tuple[int, list[Event]],
+        even: Any = beam.DoFn.StateParam(EVEN),
+        odd: Any = beam.DoFn.StateParam(ODD),
+        period_state: Any = beam.DoFn.StateParam(PERIOD),
+        token_state: Any = beam.DoFn.StateParam(TOKEN),
+    ) -> Iterator[object]:
+        bucket, events = element
+        token = token_state.read() or b""
+        known_period = period_state.read()
+        period = max(self._period(event) for event in events)
+        if known_period is None or period > known_period:
+            period_state.write(period)
+            if known_period is not None:
+                (odd if period % 2 else even).clear()
+                if period > known_period + 1:
+                    (even if period % 2 else odd).clear()
+                token = next_token(token, b"period %d" % period)
+        else:
+            period = known_period
+        index = _INDEXES.pop(bucket, None)
+        if index is None or index.token != token:
+            index = SeenIds(itertools.chain(even.read(), odd.read()), token)
+        first, duplicates, block = index.split(events, self.ttl_us)
+        if block:
+            (odd if period % 2 else even).add(block)
+        token_state.write(index.token)
+        _INDEXES[bucket] = index
+        if len(_INDEXES) > CACHED_INDEXES:
+            _INDEXES.popitem(last=False)
+        if first:
+            yield first
+        if duplicates:
+            yield beam.pvalue.TaggedOutput("duplicates", duplicates)
+
+    def _period(self, event: Event) -> int:
+        return 0 if self.ttl_us == FOR_EVER else event.publish_time_us // self.ttl_us

@@ -1,0 +1,214 @@
+"""Orders per window and dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import orjson
+from apache_beam.metrics import Metrics
+
+from pipeline.bigquery_rows import Row
+from pipeline.clock import now_us
+from pipeline.elements import Event
+from pipeline.rows import LARGEST_INTEGER, Run, revision_columns, revision_key, row_of
+from pipeline.sums import DistinctCount, ExactSum, distinct_hash
+from pipeline.transforms.windowed_sums import AddUpDeltas, Revise, Revision, WindowPartials
+from pipeline.windows import window_start_us
+
+HOUR_SECONDS = 3_600
+NO_VALUE = "(none)"
+"""The dimension value of orders that say nothing, such as an order without an address."""
+
+
+class OrderTotals:
+    """Counts and sums of some orders; adds up in any order."""
+
+    __slots__ = ("customers", "items", "late", "orders", "revenue")
+
+    def __init__(
+        self,
+        orders: int = 0,
+        items: int = 0,
+        late: int = 0,
+        revenue: ExactSum | None = None,
+        customers: DistinctCount | None = None,
+    ) -> None:
+        self.orders = orders
+        self.items = items
+        self.late = late
+        self.revenue = revenue or ExactSum()
+        self.customers = customers or DistinctCount()
+
+    def add(self, other: OrderTotals) -> None:
+        """Take in another one's counts."""
+        self.orders += other.orders
+        self.items += other.items
+        self.late += other.late
+        self.revenue.add(other.revenue)
+        self.customers.add(other.customers)
+
+    def count(self, customer: int, units: int, is_late: bool) -> None:
+        """Count one order of a customer, given by `distinct_hash`."""
+        self.orders += 1
+        self.items += units
+        self.late += is_late
+        self.customers.add_hash(customer)
+
+    def __reduce__(self) -> tuple[type[OrderTotals], tuple[Any, ...]]:
+        return OrderTotals, (self.orders, self.items, self.late, self.revenue, self.customers)
+
+
+class SummarizeSettings(NamedTuple):
+    """Windows and panes of the order metrics, in seconds."""
+
+    window_seconds: int = 300
+    pane_seconds: int = 60
+    lateness_seconds: int = 86_400
+
+
+class SummaryOutputs(NamedTuple):
+    """What comes out of SummarizeOrders."""
+
+    windows: beam.PCollection  # Revision of {dimension_value: OrderTotals}, one group per dimension
+    hours: beam.PCollection  # the same per hour
+
+
+class SummarizeOrders(beam.PTransform):
+    """Count orders and revenue per tumbling window, and per hour, for each dimension.
+
+    An order whose window had ended more than `lateness_seconds` before its publish time is in its table
+    but in no metric, in every mode alike; the counter `orders_too_late` has it.
+
+    Input: list[Event] of any type. Output: SummaryOutputs.
+    Units: revenue in the event's currency. Source: docs/adr/0005-panes-are-revisions.md
+    """
+
+    def __init__(self, settings: SummarizeSettings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def expand(self, events: beam.PCollection) -> SummaryOutputs:
+        settings = self.settings
+        deltas = (
+            events
+            | "SummarizeChunk" >> beam.ParDo(_SummarizeChunk(settings)).with_output_types(WindowPartials)
+            | "AddUpDeltas"
+            >> AddUpDeltas(settings.window_seconds, settings.pane_seconds, settings.lateness_seconds)
+        )
+        return SummaryOutputs(
+            deltas | "ReviseWindows" >> Revise(settings.window_seconds, settings.lateness_seconds),
+            deltas | "ReviseHours" >> Revise(HOUR_SECONDS, settings.lateness_seconds),
+        )
+
+
+def summarize_orders(
+    events: Iterable[Event], window_seconds: int, lateness_seconds: int
+) -> tuple[list[WindowPartials], int]:
+    """(totals per window and dimension, orders too late for any metric)."""
+    windows: dict[int, dict[str, dict[str, OrderTotals]]] = {}
+    too_late = 0
+    for event in events:
+        if event.event_type != "order":
+            continue
+        start_us = window_start_us(event.event_time_us, window_seconds)
+        if start_us + (window_seconds + lateness_seconds) * 1_000_000 <= event.publish_time_us:
+            too_late += 1
+            continue
+        _count_order(windows.setdefault(start_us, {}), event)
+    partials = [
+        WindowPartials(start_us, dimension, parts)
+        for start_us, dimensions in windows.items()
+        for dimension, parts in dimensions.items()
+    ]
+    return partials, too_late
+
+
+def _count_order(dimensions: dict[str, dict[str, OrderTotals]], event: Event) -> None:
+    order = orjson.loads(event.row)
+    items = order["items"]
+    customer = distinct_hash(order["customer_id"])
+    units = sum(item["quantity"] for item in items)
+    country = (order.get("shipping_address") or {}).get("country")
+    for dimension, value in (("all", "all"), ("status", order["status"]), ("country", country)):
+        totals = _totals(dimensions, dimension, value)
+        totals.count(customer, units, event.is_late)
+        totals.revenue.add_value(order["total_amount"])
+    by_category: dict[str | None, list[dict[str, Any]]] = {}
+    for item in items:
+        by_category.setdefault(item.get("category"), []).append(item)
+    for category, items in by_category.items():
+        totals = _totals(dimensions, "category", category)
+        totals.count(customer, sum(item["quantity"] for item in items), event.is_late)
+        for item in items:
+            totals.revenue.add_value(item["unit_price"], times=item["quantity"])
+
+
+def _totals(dimensions: dict[str, dict[str, OrderTotals]], dimension: str, value: str | None) -> OrderTotals:
+    parts = dimensions.setdefault(dimension, {})
+    totals = parts.get(value or NO_VALUE)
+    if totals is None:
+        totals = parts[value or NO_VALUE] = OrderTotals()
+    return totals
+
+
+def metric_rows(revision: Revision, run: Run, emitted_at_us: int) -> list[Row]:
+    """The rows of order_metrics or hourly_metrics for a revision, one per dimension value."""
+    rows = []
+    for value, totals in revision.parts.items():
+        revenue = totals.revenue.value()
+        columns = {
+            **revision_columns(revision, run, emitted_at_us),
+            "dimension": revision.group,
+            "dimension_value": value,
+            "order_count": totals.orders,
+            "item_count": totals.items if totals.items <= LARGEST_INTEGER else None,
+            "revenue": revenue,
+            "average_order_value": None if revenue is None else revenue / totals.orders,
+            "unique_customers": totals.customers.value(),
+            "late_count": totals.late,
+        }
+        rows.append(row_of(columns, key=(*revision_key(revision, run), revision.group, value)))
+    return rows
+
+
+class ToMetricRows(beam.PTransform):
+    """Write revisions as rows. Input: Revision of {dimension_value: OrderTotals}. Output: list[Row]."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+    def expand(self, revisions: beam.PCollection) -> beam.PCollection:
+        return revisions | "MakeRows" >> beam.ParDo(_MakeRows(self.run)).with_output_types(list)
+
+
+class _MakeRows(beam.DoFn):
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.overflows = Metrics.counter("metrics", "sums_overflowed")
+
+    def process(self, revision: Revision) -> Iterator[list[Row]]:
+        rows = metric_rows(revision, self.run, now_us())
+        overflowed = sum(
+            totals.items > LARGEST_INTEGER or totals.revenue.value() is None
+            for totals in revision.parts.values()
+        )
+        if overflowed:
+            self.overflows.inc(overflowed)
+        yield rows
+
+
+class _SummarizeChunk(beam.DoFn):
+    def __init__(self, settings: SummarizeSettings) -> None:
+        self.settings = settings
+        self.too_late = Metrics.counter("metrics", "orders_too_late")
+
+    def process(self, events: list[Event]) -> Iterator[WindowPartials]:
+        partials, too_late = summarize_orders(
+            events, self.settings.window_seconds, self.settings.lateness_seconds
+        )
+        if too_late:
+            self.too_late.inc(too_late)
+        yield from partials

@@ -1,0 +1,212 @@
+"""The ledger: what became of every message, per publish-time window and event type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+
+from pipeline.bigquery_rows import Row
+from pipeline.clock import now_us
+from pipeline.elements import DeadLetter, Event
+from pipeline.histogram import Histogram
+from pipeline.rows import Run, revision_columns, revision_key, row_of
+from pipeline.transforms.windowed_sums import AddUpDeltas, Revise, Revision, WindowPartials
+from pipeline.windows import window_start_us
+
+UNKNOWN = "unknown"
+"""The event type of a message that does not say a known one."""
+_GROUP = "ledger"
+
+
+class Counts:
+    """What became of some messages; adds up in any order."""
+
+    __slots__ = ("accepted", "duplicates", "late", "latency_ms", "payload_bytes", "rejected")
+
+    def __init__(
+        self,
+        accepted: int = 0,
+        duplicates: int = 0,
+        rejected: int = 0,
+        late: int = 0,
+        payload_bytes: Histogram | None = None,
+        latency_ms: Histogram | None = None,
+    ) -> None:
+        self.accepted = accepted
+        self.duplicates = duplicates
+        self.rejected = rejected
+        self.late = late
+        self.payload_bytes = payload_bytes or Histogram()
+        self.latency_ms = latency_ms or Histogram()
+
+    @property
+    def received(self) -> int:
+        """The other side of the equation."""
+        return self.accepted + self.duplicates + self.rejected
+
+    @property
+    def validity_rate(self) -> float | None:
+        """1 - rejected / received, or None if nothing was received."""
+        return 1 - self.rejected / self.received if self.received else None
+
+    def add(self, other: Counts) -> None:
+        """Take in another one's counts."""
+        self.accepted += other.accepted
+        self.duplicates += other.duplicates
+        self.rejected += other.rejected
+        self.late += other.late
+        self.payload_bytes.add_all(other.payload_bytes)
+        self.latency_ms.add_all(other.latency_ms)
+
+    def measure(self, payload: bytes, publish_time_us: int | None, processed_at_us: int) -> None:
+        """Take note of one message's size and delay."""
+        self.payload_bytes.add(len(payload))
+        if publish_time_us is not None:
+            self.latency_ms.add((processed_at_us - publish_time_us) / 1_000)
+
+    def __reduce__(self) -> tuple[type[Counts], tuple[Any, ...]]:
+        return Counts, (
+            self.accepted,
+            self.duplicates,
+            self.rejected,
+            self.late,
+            self.payload_bytes,
+            self.latency_ms,
+        )
+
+
+class LedgerSettings(NamedTuple):
+    """Windows and panes of the ledger, in seconds."""
+
+    window_seconds: int = 300
+    pane_seconds: int = 60
+    lateness_seconds: int = 604_800
+    """As long as Pub/Sub keeps a message: none is too late to be counted."""
+
+
+class MeasureQuality(beam.PTransform):
+    """Keep the ledger: received = accepted + duplicates + rejected, per window and event type.
+
+    Input: a tuple of PCollections: accepted list[Event], duplicate list[Event], rejected
+    list[DeadLetter]; each after its sink has written it.
+    Output: Revision of {event_type: Counts}, one group per window.
+    Units: payload in bytes, latency from publish to processed in ms.
+    """
+
+    def __init__(self, settings: LedgerSettings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def expand(
+        self, outcomes: tuple[beam.PCollection, beam.PCollection, beam.PCollection]
+    ) -> beam.PCollection:
+        accepted, duplicates, rejected = outcomes
+        settings = self.settings
+        counted = (
+            accepted | "CountAccepted" >> beam.ParDo(_Count(settings.window_seconds, count_accepted)),
+            duplicates | "CountDuplicates" >> beam.ParDo(_Count(settings.window_seconds, count_duplicates)),
+            rejected | "CountRejected" >> beam.ParDo(_Count(settings.window_seconds, count_rejected)),
+        )
+        return (
+            counted
+            | "AllOutcomes" >> beam.Flatten()
+            | "AddUpDeltas"
+            >> AddUpDeltas(settings.window_seconds, settings.pane_seconds, settings.lateness_seconds)
+            | "Revise" >> Revise(settings.window_seconds, settings.lateness_seconds)
+        )
+
+
+Windows = dict[int, dict[str, Counts]]
+
+
+def _counts(windows: Windows, window_seconds: int, publish_time_us: int, event_type: str | None) -> Counts:
+    parts = windows.setdefault(window_start_us(publish_time_us, window_seconds), {})
+    return parts.setdefault(event_type or UNKNOWN, Counts())
+
+
+def count_accepted(events: Iterable[Event], window_seconds: int) -> Windows:
+    """Counts of events that are in their table, by window start (µs) and event type."""
+    windows: Windows = {}
+    for event in events:
+        counts = _counts(windows, window_seconds, event.publish_time_us, event.event_type)
+        counts.accepted += 1
+        counts.late += event.is_late
+        counts.measure(event.message.payload, event.message.publish_time_us, event.processed_at_us)
+    return windows
+
+
+def count_duplicates(events: Iterable[Event], window_seconds: int) -> Windows:
+    """Counts of events that were seen before, by window start (µs) and event type."""
+    windows: Windows = {}
+    for event in events:
+        counts = _counts(windows, window_seconds, event.publish_time_us, event.event_type)
+        counts.duplicates += 1
+        counts.measure(event.message.payload, event.message.publish_time_us, event.processed_at_us)
+    return windows
+
+
+def count_rejected(dead_letters: Iterable[DeadLetter], window_seconds: int) -> Windows:
+    """Counts of dead letters, by window start (µs) and event type.
+
+    One without a publish time counts in the window in which it failed.
+    """
+    windows: Windows = {}
+    for letter in dead_letters:
+        published_us = letter.message.publish_time_us
+        known_us = letter.failed_at_us if published_us is None else published_us
+        counts = _counts(windows, window_seconds, known_us, letter.event_type)
+        counts.rejected += 1
+        counts.measure(letter.message.payload, published_us, letter.failed_at_us)
+    return windows
+
+
+def ledger_rows(revision: Revision, run: Run, emitted_at_us: int) -> list[Row]:
+    """The rows of data_quality_metrics for a revision, one per event type."""
+    rows = []
+    for event_type, counts in revision.parts.items():
+        columns = {
+            **revision_columns(revision, run, emitted_at_us),
+            "event_type": event_type,
+            "received": counts.received,
+            "accepted": counts.accepted,
+            "duplicates": counts.duplicates,
+            "rejected": counts.rejected,
+            "validity_rate": counts.validity_rate,
+            "late": counts.late,
+        }
+        for name, histogram in (("payload_bytes", counts.payload_bytes), ("latency_ms", counts.latency_ms)):
+            for percent in (50, 95, 99):
+                columns[f"{name}_p{percent}"] = histogram.percentile(percent / 100)
+        rows.append(row_of(columns, key=(*revision_key(revision, run), event_type)))
+    return rows
+
+
+class ToLedgerRows(beam.PTransform):
+    """Write revisions as rows. Input: Revision of {event_type: Counts}. Output: list[Row]."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
+    def expand(self, revisions: beam.PCollection) -> beam.PCollection:
+        return revisions | "MakeRows" >> beam.ParDo(_MakeRows(self.run)).with_output_types(list)
+
+
+class _Count(beam.DoFn):
+    def __init__(self, window_seconds: int, count: Any) -> None:
+        self.window_seconds = window_seconds
+        self.count = count
+
+    def process(self, elements: list[Any]) -> Iterator[WindowPartials]:
+        for start_us, parts in self.count(elements, self.window_seconds).items():
+            yield WindowPartials(start_us, _GROUP, parts)
+
+
+class _MakeRows(beam.DoFn):
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def process(self, revision: Revision) -> Iterator[list[Row]]:
+        yield ledger_rows(revision, self.run, now_us())

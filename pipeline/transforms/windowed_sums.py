@@ -1,0 +1,136 @@
+"""Adding up partial sums per window, in deltas and revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, Protocol, Self
+
+import apache_beam as beam
+from apache_beam.transforms.window import IntervalWindow, TimestampedValue
+from apache_beam.utils.windowed_value import PaneInfo
+
+from pipeline.windows import PANE_TIMINGS, beam_timestamp, into_deltas, into_revisions
+
+
+class Sum(Protocol):
+    """Something that adds up in any order."""
+
+    def add(self, other: Self) -> None:
+        """Take in `other`, which stays as it is."""
+
+
+class WindowPartials(NamedTuple):
+    """What one chunk adds to one window."""
+
+    window_start_us: int
+    group: str
+    """The key: all parts of a group come in one pane, so that the rows of a pane agree."""
+    parts: dict[str, Any]  # part -> Sum
+
+
+class Revision(NamedTuple):
+    """The state of one group of a window, as of one pane."""
+
+    window_start_us: int
+    window_end_us: int
+    group: str
+    parts: dict[str, Any]  # part -> Sum
+    pane_index: int
+    pane_timing: str
+
+
+class AddUpDeltas(beam.PTransform):
+    """Add up partial sums per window and group, giving out what is new.
+
+    Input: WindowPartials.
+    Output: (group, {part: Sum}), windowed; `pane_seconds` in s of processing time.
+    """
+
+    def __init__(self, window_seconds: int, pane_seconds: int, lateness_seconds: int) -> None:
+        super().__init__()
+        self.window_seconds = window_seconds
+        self.pane_seconds = pane_seconds
+        self.lateness_seconds = lateness_seconds
+
+    def expand(self, partials: beam.PCollection) -> beam.PCollection:
+        return (
+            partials
+            | "StampWithWindow"
+            >> beam.ParDo(_StampWithWindow()).with_output_types(tuple[str, dict[str, Any]])
+            | "IntoDeltas" >> into_deltas(self.window_seconds, self.pane_seconds, self.lateness_seconds)
+            | "AddUp" >> beam.CombinePerKey(AddUpParts())
+            | "DropEmpty" >> beam.Filter(_has_parts)
+        )
+
+
+class Revise(beam.PTransform):
+    """Add up deltas per window and group, giving out the whole again each time.
+
+    Input: (group, {part: Sum}). Output: Revision.
+    """
+
+    def __init__(self, window_seconds: int, lateness_seconds: int) -> None:
+        super().__init__()
+        self.window_seconds = window_seconds
+        self.lateness_seconds = lateness_seconds
+
+    def expand(self, deltas: beam.PCollection) -> beam.PCollection:
+        return (
+            deltas
+            | "IntoRevisions" >> into_revisions(self.window_seconds, self.lateness_seconds)
+            | "AddUp" >> beam.CombinePerKey(AddUpParts())
+            | "NameRevision" >> beam.ParDo(_NameRevision())
+        )
+
+
+def _has_parts(delta: tuple[str, dict[str, Any]]) -> bool:
+    """Whether anything is new: a trigger also fires where nothing has come since the last time."""
+    return bool(delta[1])
+
+
+class AddUpParts(beam.CombineFn):
+    """Adds up {part: Sum}, part by part."""
+
+    def create_accumulator(self) -> dict[str, Any]:
+        return {}
+
+    def add_input(self, accumulator: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
+        for part, value in parts.items():
+            total = accumulator.get(part)
+            if total is None:
+                total = accumulator[part] = type(value)()
+            total.add(value)
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        merged = self.create_accumulator()
+        for accumulator in accumulators:
+            self.add_input(merged, accumulator)
+        return merged
+
+    def extract_output(self, accumulator: dict[str, Any]) -> dict[str, Any]:
+        return accumulator
+
+
+class _StampWithWindow(beam.DoFn):
+    def process(self, partials: WindowPartials) -> Iterator[TimestampedValue]:
+        yield TimestampedValue((partials.group, partials.parts), beam_timestamp(partials.window_start_us))
+
+
+class _NameRevision(beam.DoFn):
+    def process(
+        self,
+        element: tuple[str, dict[str, Any]],
+        window: IntervalWindow = beam.DoFn.WindowParam,
+        pane: PaneInfo = beam.DoFn.PaneInfoParam,
+    ) -> Iterator[Revision]:
+        group, parts = element
+        if parts:
+            yield Revision(
+                window.start.micros,
+                window.end.micros,
+                group,
+                parts,
+                max(0, pane.index),
+                PANE_TIMINGS[pane.timing],
+            )
