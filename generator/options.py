@@ -1,0 +1,235 @@
+"""The flags, and every check that can be made before anything starts."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from generator.incidents import KINDS, Incident, parse_incident
+from generator.instants import SECOND_US, instant_us
+from generator.pacing import now_us
+from generator.simulation import Plan, Rates
+from generator.vocabulary import Vocabulary
+from pipeline.errors import UsageError
+
+DEFAULT_START = "2025-01-06T09:00:00Z"
+"""A Monday morning: fixed, so that a seed alone decides what is written to a file."""
+LIVE_AMPLITUDE, FILE_AMPLITUDE = 0.0, 0.6
+_TOPIC = re.compile(r"projects/[^/\s]+/topics/[^/\s]+")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the flags say, checked."""
+
+    plan: Plan
+    to: str
+    topic: str
+    path: Path | None
+    seconds: float | None
+    events: int | None
+    labels: Path | None
+    manifest: Path | None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see python -m generator --help).")
+
+
+def parse_options(arguments: Sequence[str], words: Vocabulary) -> Options:
+    """Read the flags; raises UsageError with one sentence for whatever is wrong."""
+    flags = _parser().parse_args(arguments)
+    live = flags.to == "pubsub"
+    if live and not _TOPIC.fullmatch(flags.topic):
+        raise UsageError(f"--to=pubsub needs --topic=projects/PROJECT/topics/TOPIC, not {flags.topic!r}.")
+    if flags.to == "jsonl" and flags.path is None:
+        raise UsageError("--to=jsonl needs --path, the file to write.")
+    if flags.to != "jsonl" and flags.path is not None:
+        raise UsageError(f"--path belongs to --to=jsonl, but --to is {flags.to}.")
+    for name, path in (("--path", flags.path), ("--labels", flags.labels), ("--manifest", flags.manifest)):
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise UsageError(f"{name}={path} is not a file in a folder that exists.")
+    seconds = flags.seconds if flags.events is not None or flags.seconds is not None else 60.0
+    if seconds is not None:
+        for incident in flags.incident:
+            if incident.start_us >= seconds * SECOND_US:
+                raise UsageError(f"--incident={incident.kind} starts after the run's {seconds:g} s are over.")
+    plan = _plan(flags, live)
+    _check_shares(plan, words)
+    return Options(
+        plan, flags.to, flags.topic, flags.path, seconds, flags.events, flags.labels, flags.manifest
+    )
+
+
+def _plan(flags: argparse.Namespace, live: bool) -> Plan:
+    now = now_us()
+    start_us = flags.start if flags.start is not None else now if live else instant_us(DEFAULT_START)
+    if live and start_us > now:
+        raise UsageError(
+            "--start lies in the future, where --to=pubsub cannot publish; leave it out for now."
+        )
+    amplitude = flags.rhythm_amplitude
+    if amplitude is None:
+        amplitude = LIVE_AMPLITUDE if live else FILE_AMPLITUDE
+    return Plan(
+        start_us=start_us,
+        seed=flags.seed,
+        rate=flags.rate,
+        customers=flags.customers,
+        products=flags.products,
+        warehouses=flags.warehouses,
+        order_seconds=flags.order_seconds,
+        rhythm_amplitude=amplitude,
+        malformed_share=flags.malformed_share,
+        duplicate_share=flags.duplicate_share,
+        late_share=flags.late_share,
+        incidents=tuple(flags.incident),
+        lag_us=now - start_us if live else 0,
+    )
+
+
+def _check_shares(plan: Plan, words: Vocabulary) -> None:
+    malformed, duplicates = plan.malformed_share, plan.duplicate_share
+    if malformed + 2 * duplicates > 1:
+        raise UsageError(
+            f"--malformed_share={malformed:g} plus twice --duplicate_share={duplicates:g} is above 1: "
+            "too few valid events are left to repeat."
+        )
+    if Rates.of(plan, len(words.statuses)).late_probability > 1:
+        raise UsageError(
+            "--late_share is too large: only new orders and user activity come late, half of what is valid."
+        )
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m generator",
+        description="Simulate a web shop and write or publish its events; same seed, same bytes.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="incident kinds:\n" + "\n".join(f"  {name}: {kind.summary}" for name, kind in KINDS.items()),
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    positive = _number(float, "a number above 0", lambda value: 0 < value < math.inf)
+    share = _number(float, "a share from 0 to 1", lambda value: 0 <= value <= 1)
+    add(
+        "--to",
+        choices=("pubsub", "jsonl", "stdout"),
+        default="stdout",
+        help="where to (default: %(default)s)",
+    )
+    add(
+        "--topic",
+        default=os.environ.get("INPUT_TOPIC", ""),
+        help="projects/PROJECT/topics/TOPIC for --to=pubsub (default: $INPUT_TOPIC)",
+    )
+    add("--path", type=Path, help="file for --to=jsonl, replaced if it exists; compressed if it ends in .gz")
+    add(
+        "--rate",
+        type=positive,
+        default=420.0,
+        help="messages per second, the day's mean (default: %(default)g)",
+    )
+    add("--seconds", type=positive, help="stop after so many seconds (default: 60, without --events)")
+    add("--events", type=_whole(1, 10**12), help="stop after so many messages, duplicates included")
+    add(
+        "--seed",
+        type=_whole(0, 2**63),
+        default=1,
+        help="decides everything that is random (default: %(default)s)",
+    )
+    add(
+        "--start",
+        type=_start,
+        help=f"RFC 3339 time at which the simulation starts (default: {DEFAULT_START}; for pubsub: now)",
+    )
+    add(
+        "--customers",
+        type=_whole(1, 100_000_000),
+        default=5_000,
+        help="registered users (default: %(default)s)",
+    )
+    add(
+        "--products",
+        type=_whole(1, 100_000),
+        default=500,
+        help="products of the catalogue (default: %(default)s)",
+    )
+    add("--warehouses", type=_whole(1, 99), default=3, help="warehouses (default: %(default)s)")
+    add(
+        "--order_seconds",
+        type=positive,
+        default=60.0,
+        help="mean seconds from pending to delivered on an average day (default: %(default)g)",
+    )
+    add(
+        "--rhythm_amplitude",
+        type=share,
+        help="how much the hour of day (UTC) sways the rate, from 0 (level) to 1 "
+        f"(default: {FILE_AMPLITUDE:g}; for pubsub: {LIVE_AMPLITUDE:g})",
+    )
+    add("--malformed_share", type=share, default=0.02, help="share of broken messages (default: %(default)g)")
+    add(
+        "--duplicate_share",
+        type=share,
+        default=0.01,
+        help="share of repeated messages (default: %(default)g)",
+    )
+    add(
+        "--late_share",
+        type=share,
+        default=0.01,
+        help="share of valid messages whose event is 310 s to 1 h old (default: %(default)g)",
+    )
+    add(
+        "--incident",
+        type=_incident,
+        action="append",
+        default=[],
+        metavar="KIND@START+DURATION[xFACTOR]",
+        help="something that goes wrong, such as order_spike@30s+15sx5, START after the run's start; "
+        "may be given more than once",
+    )
+    add("--labels", type=Path, help="file for the incidents that happened, one JSON object a line")
+    add("--manifest", type=Path, help="file for the counts of what was published, one JSON object")
+    return parser
+
+
+def _number(
+    convert: Callable[[str], float], what: str, allows: Callable[[float], bool]
+) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = convert(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be {what}, not {text!r}") from None
+        if not allows(value):
+            raise argparse.ArgumentTypeError(f"must be {what}, not {text!r}")
+        return value
+
+    return read
+
+
+def _whole(low: int, high: int) -> Callable[[str], float]:
+    return _number(int, f"a whole number from {low} to {high}", lambda value: low <= value <= high)
+
+
+def _start(text: str) -> int:
+    try:
+        return instant_us(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be RFC 3339 with an offset, not {text!r}") from None
+
+
+def _incident(text: str) -> Incident:
+    try:
+        return parse_incident(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

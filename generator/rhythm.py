@@ -1,0 +1,26 @@
+"""How busy the shop is by hour of day (UTC)."""
+
+from __future__ import annotations
+
+from generator.instants import SECOND_US
+
+_WEIGHTS = (
+    *(0.45, 0.35, 0.30, 0.28, 0.30, 0.40, 0.55, 0.75, 0.95, 1.10, 1.20, 1.30),
+    *(1.35, 1.30, 1.20, 1.15, 1.15, 1.25, 1.40, 1.55, 1.60, 1.45, 1.10, 0.70),
+)
+_MEAN = sum(_WEIGHTS) / len(_WEIGHTS)
+HOUR_WEIGHTS = tuple(weight / _MEAN for weight in _WEIGHTS)
+"""Weight of each full hour, 1.0 on average over the day."""
+
+_HOUR_US = 3_600 * SECOND_US
+
+
+def busyness(instant_us: int, amplitude: float) -> float:
+    """Return how busy the shop is against the day's mean of 1.0.
+
+    `amplitude` from 0 (always 1.0) to 1 (the full swing of HOUR_WEIGHTS, 0.29 to 1.66).
+    """
+    hours, past_us = divmod(instant_us, _HOUR_US)
+    left, right = HOUR_WEIGHTS[hours % 24], HOUR_WEIGHTS[(hours + 1) % 24]
+    weight = left + (right - left) * (past_us / _HOUR_US)
+    return 1.0 + amplitude * (weight - 1.0)
