@@ -1,0 +1,92 @@
+"""A bucket that keeps Cloud Storage's generation preconditions, which the emulator ignores.
+
+Speaks the four requests of the JSON API that the markers need: get an object's metadata, multipart upload,
+delete; and answers 412 when `ifGenerationMatch` is not the object's generation.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from email import message_from_bytes
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+
+class StrictBucket:
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.is_down = False
+        self._generations = count(1_000)
+        self._lock = threading.Lock()
+        bucket = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                with bucket._lock:
+                    self._answer(*bucket._get(self._name()))
+
+            def do_DELETE(self) -> None:
+                with bucket._lock:
+                    self._answer(*bucket._delete(self._name(), self._expected()))
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
+                parts: Any = message_from_bytes(head + body).get_payload()
+                resource = json.loads(parts[0].get_payload())
+                with bucket._lock:
+                    self._answer(*bucket._upload(resource, self._expected()))
+
+            def _name(self) -> str:
+                return unquote(urlsplit(self.path).path.rpartition("/o/")[2])
+
+            def _expected(self) -> int | None:
+                query = parse_qs(urlsplit(self.path).query)
+                return int(query["ifGenerationMatch"][0]) if "ifGenerationMatch" in query else None
+
+            def _answer(self, status: int, content: object) -> None:
+                body = json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _get(self, name: str) -> tuple[int, object]:
+        if self.is_down:
+            return 403, {"error": {"message": "forbidden"}}
+        return (200, self.objects[name]) if name in self.objects else (404, {"error": {"message": "none"}})
+
+    def _upload(self, resource: dict[str, Any], expected: int | None) -> tuple[int, object]:
+        name = resource["name"]
+        if not self._is_expected(name, expected):
+            return 412, {"error": {"message": "conditionNotMet"}}
+        self.objects[name] = {**resource, "generation": str(next(self._generations))}
+        return 200, self.objects[name]
+
+    def _delete(self, name: str, expected: int | None) -> tuple[int, object]:
+        if name not in self.objects:
+            return 404, {"error": {"message": "none"}}
+        if not self._is_expected(name, expected):
+            return 412, {"error": {"message": "conditionNotMet"}}
+        del self.objects[name]
+        return 204, ""
+
+    def _is_expected(self, name: str, expected: int | None) -> bool:
+        return expected is None or expected == int(self.objects.get(name, {}).get("generation", 0))
