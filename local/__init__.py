@@ -1,0 +1,1 @@
+"""The laptop stack: emulators, their resources and what reads from them."""
