@@ -1,0 +1,48 @@
+# Two commands do everything: `make demo` and `make test`. Each sets up what it needs first.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pipeline generator local benchmarks tests
+
+.PHONY: help demo test lint types check-function tests bench requirements clean
+.DEFAULT_GOAL := help
+
+help: ## Show what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.local ## Run the whole product on this machine for about a minute
+	$(BIN)/python -m local demo
+
+test: lint types tests ## Lint, check types and run all tests
+
+lint: $(VENV)/.dev ## Check style
+	$(BIN)/ruff check $(SOURCES) functions
+	$(BIN)/ruff format --check $(SOURCES) functions
+
+types: $(VENV)/.dev ## Check types
+	$(BIN)/mypy
+	cd functions/alerting && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --strict .
+
+tests: $(VENV)/.dev ## Run all tests
+	$(BIN)/pytest
+
+requirements: $(VENV)/.dev ## Compile requirements/*.txt anew from pyproject.toml
+	$(BIN)/python requirements/compile.py
+
+clean: ## Remove what was set up and what the demo left
+	rm -rf $(VENV) demo-output build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp says which requirements are installed; pip checks every file against its hash.
+$(VENV)/.local: requirements/local.txt | $(VENV)/bin/python
+	@echo "Setting up $(VENV) from $<; this takes a minute the first time."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/python
+	@echo "Setting up $(VENV) from $<; this takes a minute or two the first time."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

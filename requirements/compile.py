@@ -1,0 +1,40 @@
+"""Compile requirements/*.txt from pyproject.toml: exact pins with hashes, one version of each package.
+
+Run it as `make requirements`. dev.txt is compiled first; the others are subsets of it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+EXTRAS = {
+    "dev": ("generator", "local", "dev"),
+    "local": ("generator", "local"),
+    "worker": (),
+}
+
+
+def compile_requirements(name: str, extras: tuple[str, ...], constraint: Path | None) -> None:
+    """Write `name`.txt."""
+    target = FOLDER / f"{name}.txt"
+    command = ["uv", "pip", "compile", "--quiet", "--python-version", "3.11", "--generate-hashes"]
+    command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+    command += [option for extra in extras for option in ("--extra", extra)]
+    command += ["--constraint", str(constraint)] if constraint else ["--upgrade"]
+    command += ["--output-file", str(target), str(FOLDER.parent / "pyproject.toml")]
+    subprocess.run([sys.executable, "-m", *command], check=True)
+    print(f"{target.name}: {sum(not line.startswith(' ') for line in target.read_text().splitlines())} packages")
+
+
+def main() -> None:
+    """Compile every file."""
+    compile_requirements("dev", EXTRAS["dev"], None)
+    for name in ("local", "worker"):
+        compile_requirements(name, EXTRAS[name], FOLDER / "dev.txt")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from google.cloud import bigquery
+
+from pipeline.bigquery_client import bigquery_client
+from tests.bigquery.stub_server import StubBigQuery
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubBigQuery]:
+    server = StubBigQuery()
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", server.url)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def stub_client(stub: StubBigQuery) -> bigquery.Client:
+    return bigquery_client("local-shop")
