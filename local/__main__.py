@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 DEFAULT_OUTPUT = Path("demo-output")
 DEFAULT_STATE = DEFAULT_OUTPUT / "state"
@@ -19,7 +19,11 @@ _PROJECT_ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 
 
 class OneSentenceParser(argparse.ArgumentParser):
-    """Answers a wrong flag with one sentence and exit code 2."""
+    """Answers a wrong flag with one sentence and exit code 2, and takes no abbreviation for one."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Take what argparse takes."""
+        super().__init__(**{**settings, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
         """Print `message` and leave."""

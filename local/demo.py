@@ -69,7 +69,8 @@ def run_demo(output: Path, seconds: int, seed: int, pubsub: str) -> int:
     _write_summary(output / "summary.json", figures, checks)
     console.print(f"\nThe same figures: {output}/summary.json. Ask the tables yourself:")
     console.print(
-        '  .venv/bin/python -m local sql "SELECT * FROM order_metrics_latest ORDER BY window_start"'
+        f'  {sys.executable} -m local sql --state {output}/state "SELECT * FROM order_metrics_latest"',
+        soft_wrap=True,
     )
     return 0 if all(check.holds for check in checks) else 1
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from local.demo_figures import Figures
-
-EVENT_TABLES = {"order": "orders", "inventory": "inventory_logs", "user_activity": "user_activity"}
+from pipeline.contract import load_contract
 
 
 class Check(NamedTuple):
@@ -38,19 +37,19 @@ def check_everything(figures: Figures) -> list[Check]:
         Check("ledger: rejected = malformed events published", total["rejected"], manifest["malformed"]),
         Check("ledger: late = late events published", total["late"], manifest["late"]),
     ]
-    for event_type, table in EVENT_TABLES.items():
+    contract = load_contract()
+    for event_type in contract.event_types:
+        table = contract.table_of(event_type).name
         accepted = ledger.get(event_type, {}).get("accepted", 0)
         valid = manifest["by_event_type"].get(event_type, {}).get("valid", 0)
         checks += [
             Check(f"{table}: rows = valid events published", figures.table_rows[table], valid),
             Check(f"{table}: rows = accepted", figures.table_rows[table], accepted),
-            Check(
-                f"{table}_deduplicated: rows = accepted",
-                figures.deduplicated_rows[f"{table}_deduplicated"],
-                accepted,
-            ),
             Check(f"lake {event_type}: rows = accepted", figures.lake_rows.get(event_type, 0), accepted),
         ]
+        view = f"{table}_deduplicated"
+        if view in contract.views:
+            checks.append(Check(f"{view}: rows = accepted", figures.deduplicated_rows[view], accepted))
     for reason, letters in manifest["malformed_by_reason"].items():
         checks.append(
             Check(

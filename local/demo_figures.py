@@ -53,8 +53,7 @@ def collect(stack: Stack, output: Path) -> Figures:
     """Read all figures from the running stack and the files the programs wrote."""
     warehouse = bigquery_client(stack.service("bigquery").address, stack.environment["GOOGLE_CLOUD_PROJECT"])
     contract = load_contract()
-    event_tables = [contract.table_of(kind).name for kind in contract.event_types]
-    views = [f"{table}_deduplicated" for table in (*event_tables, "dead_letters", "alerts")]
+    views = [name for name in contract.views if name.endswith("_deduplicated")]
     lake = _lake_rows(stack)
     stats_path = output / "pipeline-stats.json"
     return Figures(

@@ -14,9 +14,10 @@ from google.cloud import bigquery
 
 from pipeline.errors import UsageError
 
-_DATASET = re.compile(
+DATASET = re.compile(
     r"(?P<project>(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]*)[:.](?P<dataset>\w+)", re.ASCII
 )
+"""`project:dataset` or `project.dataset`; a project may begin with a domain, `example.com:project`."""
 
 
 def table_id(dataset: str, table: str) -> str:
@@ -24,7 +25,7 @@ def table_id(dataset: str, table: str) -> str:
 
     Raises: UsageError if `dataset` has neither form.
     """
-    match = _DATASET.fullmatch(dataset)
+    match = DATASET.fullmatch(dataset)
     if match is None:
         raise UsageError(f"The BigQuery dataset {dataset!r} is not of the form project:dataset.")
     return f"{match['project']}.{match['dataset']}.{table}"

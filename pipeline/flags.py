@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any, NamedTuple
+
+from pipeline.bigquery_client import DATASET
 
 
 class Flag(NamedTuple):
@@ -15,15 +18,29 @@ class Flag(NamedTuple):
     default: Any = None
     type: Any = str
     least: float | None = None
-    most: float | None = None
+    most: float = 1_000_000_000
+    """In seconds, three decades: with much more, the windows' ends leave what Beam's timestamps hold."""
     choices: tuple[str, ...] | None = None
     form: re.Pattern[str] | None = None
     example: str = ""
     """What a value looks like, for the message about one that does not."""
     required: bool = False
+    only: str = ""
+    """`streaming` or `backfill`, if it means something there alone."""
+    also: str = ""
+    """Another name for it."""
 
 
-_TOPIC = re.compile(r"none|projects/[^/]+/topics/[^/]+")
+def truth(text: str) -> bool:
+    """True or false; `--flag` alone means true, and a template says `--flag=true`."""
+    if text.lower() not in ("true", "false"):
+        raise ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+_PROJECT = r"projects/[a-z][-a-z0-9:.]{4,61}[a-z0-9]"
+_NAME = r"[A-Za-z][\w.~+%-]{2,254}"
+_TOPIC = re.compile(rf"none|{_PROJECT}/topics/{_NAME}", re.ASCII)
 _TOPIC_EXAMPLE = "projects/PROJECT/topics/NAME, or none"
 
 FLAGS: dict[str, tuple[Flag, ...]] = {
@@ -31,9 +48,20 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag(
             "input_subscription",
             "Subscription to read.",
-            form=re.compile(r"projects/[^/]+/subscriptions/[^/]+"),
+            form=re.compile(rf"{_PROJECT}/subscriptions/{_NAME}", re.ASCII),
             example="projects/PROJECT/subscriptions/NAME",
             required=True,
+            only="streaming",
+        ),
+        Flag("is_backfill", "Read files instead of a subscription, and end.", default=False, type=truth),
+        Flag(
+            "input_path",
+            "Files of a backfill: newline-delimited events or archived envelopes, plain or .gz; a glob.",
+            form=re.compile(r".+"),
+            example="gs://BUCKET/raw/*.jsonl.gz or a local glob",
+            required=True,
+            only="backfill",
+            also="s3_path",
         ),
         Flag(
             "output_bucket",
@@ -45,23 +73,30 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag(
             "bq_dataset",
             "Dataset that holds the tables.",
-            form=re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]*[:.]\w+"),
+            form=DATASET,
             example="PROJECT:DATASET",
             required=True,
         ),
         Flag(
             "dlq_topic",
             "Topic of the dead letters, or none for the table alone; "
-            "without the flag, events-dlq in the subscription's project.",
+            "without the flag, events-dlq in the subscription's or, in a backfill, the dataset's project.",
             form=_TOPIC,
             example=_TOPIC_EXAMPLE,
         ),
         Flag(
             "alerts_topic",
             "Topic of the alerts, or none for the table alone; "
-            "without the flag, order-alerts in the subscription's project.",
+            "without the flag, order-alerts in the subscription's or, in a backfill, the dataset's project.",
             form=_TOPIC,
             example=_TOPIC_EXAMPLE,
+        ),
+        Flag(
+            "send_alerts",
+            "Publish the alerts of a backfill too; they are about old windows, and recorded either way.",
+            default=False,
+            type=truth,
+            only="backfill",
         ),
         Flag(
             "run_id",
@@ -126,6 +161,14 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
     ),
     "anomalies": (
         Flag("anomaly_threshold", "Robust z-score from which a window is an anomaly.", 5.0, float, 0.1),
+        Flag(
+            "anomaly_min_change_share",
+            "Share of the median by which a window must differ at least to be an anomaly.",
+            0.1,
+            float,
+            0,
+            1,
+        ),
         Flag("anomaly_warmup_windows", "Windows learnt before the first is judged.", 12, int, 2),
         Flag("min_validity_rate", "Share of messages that must not be rejected.", 0.9, float, 0, 1),
         Flag("min_validity_messages", "Messages a window needs for its validity to be judged.", 50, int, 1),
@@ -137,7 +180,13 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
             "Without the flag, live if there is no --runner.",
             choices=("live", "stock"),
         ),
-        Flag("max_in_flight", "Messages pulled and not yet acknowledged, at most.", 100_000, int, 1),
+        Flag(
+            "max_in_flight",
+            "Messages pulled and not yet acknowledged, at most: more than come in lake_window_seconds.",
+            200_000,
+            int,
+            1,
+        ),
         Flag(
             "watermark_slack_seconds",
             "How far the watermark stays behind the latest publish times.",
@@ -167,10 +216,13 @@ def add_flags(parser: ArgumentParser) -> None:
         group = parser.add_argument_group(title)
         for flag in flags:
             notes = [f"For example {flag.example}."] if flag.example and flag.default is None else []
-            notes += ["Required."] if flag.required else []
+            notes += [f"Required{' in a backfill' * (flag.only == 'backfill')}."] if flag.required else []
             notes += [f"Default: {flag.default}."] if flag.default is not None else []
+            names = [f"--{name}" for name in (flag.name, flag.also) if name]
+            alone: dict[str, Any] = {"nargs": "?", "const": True} if flag.type is truth else {}
             group.add_argument(
-                f"--{flag.name}",
+                *names,
+                **alone,
                 type=flag.type,
                 default=flag.default,
                 choices=flag.choices,
@@ -185,9 +237,12 @@ def complaint(flag: Flag, value: Any) -> str | None:
         return f"--{flag.name} is missing: name {flag.example}." if flag.required else None
     if flag.form is not None and not flag.form.fullmatch(value):
         return f"--{flag.name}={value} does not have the form {flag.example}."
-    # "not … <=" also catches what is not a number.
-    if flag.least is not None and not flag.least <= value < float("inf"):
-        return f"--{flag.name}={value} is too small: it must be {flag.least:g} or more."
-    if flag.most is not None and not value <= flag.most:
-        return f"--{flag.name}={value} is too large: it must be {flag.most:g} or less."
+    if flag.least is None:
+        return None
+    if math.isnan(value):
+        return f"--{flag.name}={value} is not a number: it must be {flag.least:g} or more."
+    if value < flag.least:
+        return f"--{flag.name}={value} is too small: it must be {flag.least:,g} or more."
+    if value > flag.most:
+        return f"--{flag.name}={value} is too large: it must be {flag.most:,.0f} or less."
     return None

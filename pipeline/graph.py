@@ -49,7 +49,8 @@ class GraphSettings(NamedTuple):
     @property
     def longest_timer_seconds(self) -> int:
         """The longest that a trigger waits in processing time."""
-        return max(self.summarize.pane_seconds, self.ledger.pane_seconds, self.lake.window_seconds)
+        panes = (self.summarize.pane_seconds, self.ledger.pane_seconds, self.lake.pane_seconds)
+        return max(seconds or 0 for seconds in panes)
 
 
 def build_graph(pipeline: beam.Pipeline, source: Source, settings: GraphSettings) -> None:

@@ -9,17 +9,20 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import apache_beam as beam
 import orjson
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import DefaultCredentialsError
 
 from pipeline.clock import now_us
 from pipeline.errors import ContractFileError, PipelineError, UsageError
+from pipeline.files import FileSource, find_ranges
 from pipeline.graph import build_graph
 from pipeline.live.source import LiveSource
 from pipeline.options import ONE_MACHINE, Job, parse_job
@@ -28,6 +31,13 @@ from pipeline.source import PubSubSource
 
 LOGGER = logging.getLogger(__name__)
 INTERRUPTED = 130
+STOCK_STOP_SECONDS = 5.0
+"""How long the bundle under way may take to end; the stock read has acknowledged what is in it."""
+NO_CREDENTIALS = (
+    "there are no Google Cloud credentials: run `gcloud auth application-default login`, or set "
+    "PUBSUB_EMULATOR_HOST, BIGQUERY_EMULATOR_HOST and STORAGE_EMULATOR_HOST, which `python -m local up` "
+    "writes to its --env-file."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,29 +48,88 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("apache_beam", "google", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("apache_beam.runners.direct.executor").addFilter(_last_line_only)
     try:
         job = parse_job(sys.argv[1:] if argv is None else argv)
     except (UsageError, ContractFileError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     try:
-        return run_live(job) if job.pubsub_read == "live" else run_stock(job)
+        return {"live": run_live, "stock": run_stock, "files": run_backfill}[job.reads](job)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except DefaultCredentialsError:
+        print(f"error: {NO_CREDENTIALS}", file=sys.stderr)
         return 2
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
 
+def _last_line_only(record: logging.LogRecord) -> bool:
+    """Keep what went wrong: the runner tries a failed bundle four times and prints all of it each time."""
+    record.msg, record.args = record.getMessage().strip().rpartition("\n")[2], ()
+    return True
+
+
 def run_stock(job: Job) -> int:
     """Run with Beam's own Pub/Sub read: on Dataflow, return once the job is submitted."""
     pipeline = _pipeline(job)
-    build_graph(pipeline, PubSubSource(job.input_subscription), job.graph)
+    build_graph(pipeline, PubSubSource(job.input_name), job.graph)
     result = pipeline.run()
     if job.runner == ONE_MACHINE:
-        with _on_signal(result.cancel):
+        _wait_until_stopped(result)
+    return 0
+
+
+def _wait_until_stopped(result: PipelineResult) -> None:
+    """Wait for a signal: on one machine, the stock read has no end.
+
+    The runner's cancel() joins its worker and leaves wait_until_finish() waiting for ever, so the wait is
+    broken off first. The worker may sit in a pull for half a minute: it is left there.
+    """
+
+    def break_off() -> NoReturn:
+        raise _StopAsked
+
+    with _on_signal(break_off):
+        try:
             result.wait_until_finish()
+        except _StopAsked:
+            worker = threading.Thread(target=result.cancel, daemon=True)
+            worker.start()
+            worker.join(STOCK_STOP_SECONDS)
+
+
+class _StopAsked(Exception):
+    """A signal has come."""
+
+
+def run_backfill(job: Job) -> int:
+    """Run over files: on one machine until everything is written, on Dataflow until it is submitted.
+
+    Raises UsageError if there is nothing to read, before anything is written.
+    """
+    ranges = find_ranges(job.input_name)
+    LOGGER.info(
+        "reading %d files, %d bytes",
+        len({each.path for each in ranges}),
+        sum(e.end - e.start for e in ranges),
+    )
+    pipeline = _pipeline(job)
+    build_graph(pipeline, FileSource(ranges), job.graph)
+    try:
+        result = pipeline.run()
+        if job.runner == ONE_MACHINE:
+            result.wait_until_finish()
+    except RuntimeError as error:  # this runner keeps nothing of an error but its text
+        raise PipelineError(str(error).strip().rpartition("\n")[2]) from error
+    if job.runner == ONE_MACHINE:
+        counters = counters_of(result)
+        for name in sorted(counters):
+            LOGGER.info("%s: %d", name, counters[name])
+        _write_stats(job, {"counters": counters})
     return 0
 
 
@@ -70,7 +139,7 @@ def run_live(job: Job) -> int:
     Raises UsageError if the subscription cannot be read.
     """
     source = LiveSource(
-        job.input_subscription,
+        job.input_name,
         max_in_flight=job.live.max_in_flight,
         slack_us=round(job.live.watermark_slack_seconds * 1_000_000),
         longest_timer_seconds=job.graph.longest_timer_seconds,
@@ -79,46 +148,65 @@ def run_live(job: Job) -> int:
     build_graph(pipeline, source, job.graph)
     try:
         source.start()
-    except GoogleAPICallError as error:
-        raise UsageError(f"--input_subscription={job.input_subscription} cannot be read: {error}") from error
+    except GoogleAPIError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"--input_subscription={job.input_name} cannot be read: {reason}") from error
     try:
         with _on_signal(source.drain), _drain_when_idle(source, job), Progress(source) as progress:
             result = pipeline.run()
-            LOGGER.info("reading %s", job.input_subscription)
+            LOGGER.info("reading %s", job.input_name)
             result.wait_until_finish()
     finally:
         source.close()
     if source.reader.failure is not None:
-        raise PipelineError(f"reading {job.input_subscription} failed: {source.reader.failure}")
+        raise PipelineError(f"reading {job.input_name} failed: {source.reader.failure}")
+    if source.flight.count():
+        raise PipelineError(
+            f"the run has ended with {source.flight.count():,} messages unfinished: they are not "
+            "acknowledged; start it again, and they come again."
+        )
     LOGGER.info("drained: %s", progress.figures())
+    _write_stats(job, live_stats(source, result))
+    return 0
+
+
+def _write_stats(job: Job, stats: dict[str, Any]) -> None:
     if job.live.stats_path is not None:
         with open(job.live.stats_path, "wb") as stats_file:
-            stats_file.write(orjson.dumps(live_stats(source, result), option=orjson.OPT_INDENT_2))
-    return 0
+            stats_file.write(orjson.dumps(stats, option=orjson.OPT_INDENT_2))
 
 
 def live_stats(source: LiveSource, result: PipelineResult) -> dict[str, Any]:
     """The figures of a run on one machine: messages, publish to row in ms, and Beam's counters."""
     p50, p95, p99 = source.publish_to_row_ms(0.5, 0.95, 0.99)
-    counters: dict[str, int] = {}
-    for counter in result.metrics().query()["counters"]:
-        name = f"{counter.key.metric.namespace}.{counter.key.metric.name}"
-        counters[name] = counters.get(name, 0) + counter.committed
     return {
         "messages_read": source.flight.admitted,
         "messages_finished": source.flight.finished,
         "rows_written": source.rows_written,
         "publish_to_row_ms": {"p50": p50, "p95": p95, "p99": p99},
-        "counters": counters,
+        "counters": counters_of(result),
     }
+
+
+def counters_of(result: PipelineResult) -> dict[str, int]:
+    """Beam's counters as `namespace.name`, added up over the steps."""
+    counters: dict[str, int] = {}
+    for counter in result.metrics().query()["counters"]:
+        name = f"{counter.key.metric.namespace}.{counter.key.metric.name}"
+        counters[name] = counters.get(name, 0) + counter.committed
+    return counters
 
 
 def _pipeline(job: Job) -> beam.Pipeline:
     options = PipelineOptions(job.beam_args)
-    options.view_as(StandardOptions).streaming = True
+    options.view_as(StandardOptions).streaming = job.reads != "files"
     if job.runner == ONE_MACHINE:
-        return beam.Pipeline(runner=BundleBasedDirectRunner(), options=options)
-    return beam.Pipeline(options=options)
+        runner = FnApiRunner() if job.reads == "files" else BundleBasedDirectRunner()
+        return beam.Pipeline(runner=runner, options=options)
+    try:
+        return beam.Pipeline(options=options)
+    except ValueError as error:
+        raise UsageError(f"{job.runner} does not accept its flags: {' '.join(str(error).split())}") from error
 
 
 @contextmanager
@@ -149,7 +237,7 @@ def _drain_when_idle(source: LiveSource, job: Job) -> Iterator[None]:
 
     def watch(limit_seconds: float) -> None:
         while not done.wait(0.1):
-            if now_us() - source.reader.last_arrival_us > limit_seconds * 1_000_000:
+            if now_us() - source.reader.last_busy_us > limit_seconds * 1_000_000:
                 source.drain()
                 return
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.bigquery_client import DATASET
 from pipeline.bigquery_rows import InsertSettings
 from pipeline.contract import load_contract
 from pipeline.errors import UsageError
@@ -21,6 +22,7 @@ from pipeline.rows import Run
 from pipeline.transforms.alerting import AlertSettings
 from pipeline.transforms.anomalies import AnomalySettings
 from pipeline.transforms.dead_letters import DeadLetterSettings
+from pipeline.transforms.deduplication import FOR_EVER
 from pipeline.transforms.lake import LakeSettings
 from pipeline.transforms.order_metrics import HOUR_SECONDS, SummarizeSettings
 from pipeline.transforms.parsing import ParseSettings
@@ -41,9 +43,10 @@ class LiveSettings(NamedTuple):
 class Job(NamedTuple):
     """A checked command line."""
 
-    input_subscription: str
-    pubsub_read: str
-    """`live` or `stock`."""
+    reads: str
+    """`live`, `stock` or `files`."""
+    input_name: str
+    """The subscription, or the glob of a backfill."""
     runner: str
     graph: GraphSettings
     live: LiveSettings
@@ -81,13 +84,15 @@ def parse_job(argv: Sequence[str]) -> Job:
     runner = _check_beam_args(beam_args, parser)
     _check(flags)
     on_one_machine = runner in ("", ONE_MACHINE, "DirectRunner")
-    pubsub_read = flags.pubsub_read or ("live" if runner in ("", ONE_MACHINE) else "stock")
-    if pubsub_read == "live" and not on_one_machine:
+    reads = flags.pubsub_read or ("live" if runner in ("", ONE_MACHINE) else "stock")
+    if flags.is_backfill:
+        reads = "files"
+    if reads == "live" and not on_one_machine:
         raise UsageError(f"--pubsub_read=live reads on one machine only, not with --runner={runner}.")
     buckets = flags.dedup_buckets or (8 if on_one_machine else 256)
     return Job(
-        flags.input_subscription,
-        pubsub_read,
+        reads,
+        flags.input_path if flags.is_backfill else flags.input_subscription,
         ONE_MACHINE if on_one_machine else runner,
         graph_settings(flags, buckets),
         LiveSettings(
@@ -96,8 +101,14 @@ def parse_job(argv: Sequence[str]) -> Job:
             flags.stop_when_idle_seconds,
             flags.stats_path,
         ),
-        [arg for arg in beam_args if not arg.startswith("--runner")] if on_one_machine else beam_args,
+        _without_runner(beam_args) if on_one_machine else beam_args,
     )
+
+
+def _without_runner(beam_args: Sequence[str]) -> list[str]:
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--runner")
+    return parser.parse_known_args(list(beam_args))[1]
 
 
 def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettings:
@@ -107,7 +118,8 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
     """
     contract = load_contract(flags.schemas_path)
     run_id = flags.run_id or f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}"
-    run = Run(run_id, "streaming")
+    run = Run(run_id, "backfill" if flags.is_backfill else "streaming")
+    pane_seconds = None if flags.is_backfill else flags.pane_seconds
     root = flags.output_bucket.rstrip("/")
     insert = InsertSettings(
         max_batch_rows=flags.bigquery_batch_rows,
@@ -120,54 +132,66 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
         dataset=flags.bq_dataset,
         table_names={kind: contract.table_of(kind).name for kind in contract.event_types},
         bigquery_write=flags.bigquery_write,
-        dedup_ttl_seconds=flags.dedup_ttl_seconds,
+        dedup_ttl_seconds=FOR_EVER if flags.is_backfill else flags.dedup_ttl_seconds,
         dedup_buckets=dedup_buckets,
         insert=insert,
         parse=ParseSettings(
             flags.schemas_path, flags.unknown_fields, flags.max_future_seconds, flags.late_after_seconds
         ),
         dead_letters=DeadLetterSettings(
-            flags.bq_dataset, root, _topic(flags.dlq_topic, flags.input_subscription, "events-dlq"), insert
+            flags.bq_dataset, root, _topic(flags, "dlq_topic", "events-dlq"), insert
         ),
         lake=LakeSettings(
             root,
-            flags.lake_window_seconds,
+            HOUR_SECONDS if flags.is_backfill else flags.lake_window_seconds,
+            None if flags.is_backfill else flags.lake_window_seconds,
             flags.ledger_lateness_seconds,
             flags.lake_shards,
             flags.schemas_path,
         ),
-        summarize=SummarizeSettings(
-            flags.order_window_seconds, flags.pane_seconds, flags.allowed_lateness_seconds
-        ),
-        ledger=LedgerSettings(
-            flags.quality_window_seconds, flags.pane_seconds, flags.ledger_lateness_seconds
-        ),
+        summarize=SummarizeSettings(flags.order_window_seconds, pane_seconds, flags.allowed_lateness_seconds),
+        ledger=LedgerSettings(flags.quality_window_seconds, pane_seconds, flags.ledger_lateness_seconds),
         anomalies=AnomalySettings(
             flags.anomaly_threshold,
+            flags.anomaly_min_change_share,
             flags.anomaly_warmup_windows,
             flags.min_validity_rate,
             flags.min_validity_messages,
         ),
         alerts=AlertSettings(
             flags.bq_dataset,
-            _topic(flags.alerts_topic, flags.input_subscription, "order-alerts"),
+            None
+            if flags.is_backfill and not flags.send_alerts
+            else _topic(flags, "alerts_topic", "order-alerts"),
             run,
             insert,
         ),
     )
 
 
-def _topic(flag: str | None, subscription: str, default_name: str) -> str | None:
-    if flag == "none":
+def _topic(flags: argparse.Namespace, name: str, default_name: str) -> str | None:
+    given = getattr(flags, name)
+    if given == "none":
         return None
-    return flag or f"projects/{subscription.split('/')[1]}/topics/{default_name}"
+    if given is not None:
+        return str(given)
+    dataset = DATASET.fullmatch(flags.bq_dataset)
+    if flags.is_backfill and dataset is not None:
+        return f"projects/{dataset['project']}/topics/{default_name}"
+    return f"projects/{flags.input_subscription.split('/')[1]}/topics/{default_name}"
 
 
 def _check(flags: argparse.Namespace) -> None:
-    if flags.stats_path and not os.path.isdir(os.path.dirname(os.path.abspath(flags.stats_path))):
-        raise UsageError(f"--stats_path={flags.stats_path} lies in a folder that does not exist: create it.")
+    if flags.stats_path is not None:
+        _check_stats_path(flags.stats_path)
+    mode = "backfill" if flags.is_backfill else "streaming"
     for flag in all_flags():
-        wrong = complaint(flag, getattr(flags, flag.name))
+        value, wrong = getattr(flags, flag.name), None
+        if flag.only in ("", mode):
+            wrong = complaint(flag, value)
+        elif value not in (None, flag.default):
+            mend = "drop" if flags.is_backfill else "add"
+            wrong = f"--{flag.name} means nothing in a {mode} run: {mend} --is_backfill, or the flag."
         if wrong is not None:
             raise UsageError(wrong)
     if HOUR_SECONDS % flags.order_window_seconds:
@@ -175,6 +199,14 @@ def _check(flags: argparse.Namespace) -> None:
             f"--order_window_seconds={flags.order_window_seconds} does not divide an hour, and a window must "
             "lie within one: take 60, 300 or 900."
         )
+
+
+def _check_stats_path(path: str) -> None:
+    """It is written when the run ends: too late to learn that it cannot be."""
+    if not path or os.path.isdir(path):
+        raise UsageError(f"--stats_path={path} is not a file: name one, such as stats.json.")
+    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise UsageError(f"--stats_path={path} lies in a folder that does not exist: create it.")
 
 
 def _check_beam_args(beam_args: Sequence[str], parser: argparse.ArgumentParser) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from pipeline.bigquery_rows import Row
-from pipeline.rfc3339 import MAX_US, format_rfc3339
+from pipeline.rfc3339 import MAX_US, MIN_US, format_rfc3339
 from pipeline.transforms.windowed_sums import Revision
 
 LARGEST_INTEGER = 2**63 - 1
@@ -39,8 +39,8 @@ def row_of(columns: Mapping[str, Any], key: Iterable[object]) -> Row:
 def revision_columns(revision: Revision, run: Run, emitted_at_us: int) -> dict[str, Any]:
     """The columns every table of revisions has."""
     return {
-        "window_start": format_rfc3339(revision.window_start_us),
-        # The last window of the year 9999 ends past what a timestamp can say.
+        # The first window of the year 1 may begin before it, the last one of 9999 ends after it.
+        "window_start": format_rfc3339(max(MIN_US, revision.window_start_us)),
         "window_end": format_rfc3339(min(MAX_US, revision.window_end_us)),
         "run_id": run.run_id,
         "run_mode": run.run_mode,

@@ -27,8 +27,13 @@ PANE_TIMINGS = {
 }
 
 
-def into_deltas(window_seconds: int, pane_seconds: int, lateness_seconds: int) -> beam.WindowInto:
-    """Tumbling windows that give out what is new every `pane_seconds` and when the watermark passes."""
+def into_deltas(window_seconds: int, pane_seconds: int | None, lateness_seconds: int) -> beam.WindowInto:
+    """Tumbling windows that give out what is new every `pane_seconds` and when the watermark passes.
+
+    None: once, when all there is has been read; a run over files has no clock to go by.
+    """
+    if pane_seconds is None:
+        return beam.WindowInto(FixedWindows(window_seconds))
     return beam.WindowInto(
         FixedWindows(window_seconds),
         trigger=AfterWatermark(
@@ -39,11 +44,13 @@ def into_deltas(window_seconds: int, pane_seconds: int, lateness_seconds: int) -
     )
 
 
-def into_revisions(window_seconds: int, lateness_seconds: int) -> beam.WindowInto:
-    """Tumbling windows that give out the whole again with each delta.
+def into_revisions(window_seconds: int, lateness_seconds: int, in_panes: bool = True) -> beam.WindowInto:
+    """Tumbling windows that give out the whole again with each delta, or once if not `in_panes`.
 
     A delta of the last moment must not be late here, so windows stay open for one window longer.
     """
+    if not in_panes:
+        return beam.WindowInto(FixedWindows(window_seconds))
     return beam.WindowInto(
         FixedWindows(window_seconds),
         trigger=AfterWatermark(early=AfterCount(1), late=AfterCount(1)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
-from apache_beam.coders import PickleCoder
+from apache_beam.coders import VarIntCoder
 from apache_beam.portability.api import beam_interactive_api_pb2_grpc, beam_runner_api_pb2
 
 from pipeline.clock import now_us
@@ -19,7 +20,8 @@ from pipeline.live.subscription import SubscriptionReader
 LOGGER = logging.getLogger(__name__)
 
 TestStreamPayload = beam_runner_api_pb2.TestStreamPayload
-CHUNK_CODER = PickleCoder()
+TURN_CODER = VarIntCoder()
+PROBE = 0
 TURN_MESSAGES = 500
 TURN_BYTES = 16_000_000
 HEARTBEAT_SECONDS = 0.2
@@ -29,8 +31,11 @@ HEARTBEAT_SECONDS = 0.2
 class StreamService(beam_interactive_api_pb2_grpc.TestStreamServiceServicer):
     """Answers the runner's one call with turns: processing time, a chunk, the watermark, a probe.
 
+    What travels is the number of a turn, with which `collect` gives out its chunk: the runner's client
+    takes no response over 4 MiB, and a message alone can have 10 MB.
+
     The runner's queue has no bound, and a chunk taken too early would go stale in it. So each turn ends
-    with a probe, an empty chunk; the runner looks at it only when everything before has run through the
+    with a probe, the number 0; the runner looks at it only when everything before has run through the
     graph, and `note_idle` then lets the next turn begin. Times in these messages are µs, whatever
     their comments say.
     """
@@ -40,6 +45,8 @@ class StreamService(beam_interactive_api_pb2_grpc.TestStreamServiceServicer):
         self._reader = reader
         self._longest_timer_us = (longest_timer_seconds + 1) * 1_000_000
         self._idle = threading.Semaphore(1)
+        self._chunks: dict[int, list[RawMessage]] = {}
+        self._turns = itertools.count(PROBE + 1)
         self._server = grpc.server(ThreadPoolExecutor(max_workers=2, thread_name_prefix="stream"))
         beam_interactive_api_pb2_grpc.add_TestStreamServiceServicer_to_server(self, self._server)
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
@@ -56,6 +63,10 @@ class StreamService(beam_interactive_api_pb2_grpc.TestStreamServiceServicer):
         """The probe has come through: the graph has nothing more to do."""
         self._idle.release()
 
+    def collect(self, turn: int) -> list[RawMessage]:
+        """The chunk of a turn, once."""
+        return self._chunks.pop(turn)
+
     def Events(self, request: Any, context: Any) -> Iterator[Any]:
         """The runner's call: yields the stream until the reader is drained."""
         clock_us = 0
@@ -69,16 +80,18 @@ class StreamService(beam_interactive_api_pb2_grpc.TestStreamServiceServicer):
             yield _advance_processing_time(elapsed_us)
             if messages:
                 earliest_us = min(m.publish_time_us or now_us() for m in messages)
-                yield _add_elements(messages, earliest_us)
+                turn = next(self._turns)
+                self._chunks[turn] = messages
+                yield _add_element(turn, earliest_us)
             reached_us = self._reader.watermark_us()
             if reached_us is not None and (watermark_us is None or reached_us > watermark_us):
                 watermark_us = reached_us
                 yield _advance_watermark(watermark_us)
-            yield _add_elements([], now_us())
+            yield _add_element(PROBE, now_us())
         # At the end of the stream the runner moves the watermark to the end of time, but not its clock: a
         # late pane that still waits for its timer would wait for ever.
         yield _advance_processing_time(self._longest_timer_us)
-        yield _add_elements([], now_us())
+        yield _add_element(PROBE, now_us())
         self._graph_is_idle(context)
 
     def _graph_is_idle(self, context: Any) -> bool:
@@ -89,9 +102,9 @@ class StreamService(beam_interactive_api_pb2_grpc.TestStreamServiceServicer):
         return True
 
 
-def _add_elements(chunk: list[RawMessage], timestamp_us: int) -> Any:
+def _add_element(turn: int, timestamp_us: int) -> Any:
     element = TestStreamPayload.TimestampedElement(
-        encoded_element=CHUNK_CODER.encode(chunk), timestamp=timestamp_us
+        encoded_element=TURN_CODER.encode(turn), timestamp=timestamp_us
     )
     return TestStreamPayload.Event(element_event=TestStreamPayload.Event.AddElements(elements=[element]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 
@@ -11,9 +12,11 @@ from apache_beam.testing.test_stream import TestStream
 from pipeline.clock import now_us
 from pipeline.elements import Event, RawMessage
 from pipeline.histogram import Histogram
+from pipeline.live.bundles import make_bundles_cheap
+from pipeline.live.counters import count_every_bundle
 from pipeline.live.flight import InFlight
 from pipeline.live.reflection import remember_signatures
-from pipeline.live.service import CHUNK_CODER, StreamService
+from pipeline.live.service import PROBE, TURN_CODER, StreamService
 from pipeline.live.subscription import SubscriptionReader
 
 # The runner pickles every DoFn for every bundle, so a DoFn finds its source by the endpoint.
@@ -45,6 +48,10 @@ class LiveSource:
         Raises google.api_core.exceptions.GoogleAPICallError if the subscription cannot be read.
         """
         remember_signatures()
+        count_every_bundle()
+        make_bundles_cheap()
+        # What is loaded by now stays: a full collection that walks it again stops everything for 0.1 s.
+        gc.freeze()
         self.reader.start()
         self._service.start()
 
@@ -69,6 +76,10 @@ class LiveSource:
     def acknowledge(self) -> beam.PTransform:
         """list[str], message ids -> nothing; acknowledges them."""
         return Acknowledge(self._service.endpoint)
+
+    def collect(self, turn: int) -> list[RawMessage]:
+        """The messages of a turn, once."""
+        return self._service.collect(turn)
 
     def note_idle(self) -> None:
         """The graph has nothing more to do."""
@@ -101,8 +112,8 @@ class ReadLive(beam.PTransform):
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
         return (
             begin
-            | "Stream" >> TestStream(coder=CHUNK_CODER, endpoint=self.endpoint)
-            | "NoteIdle" >> beam.ParDo(_NoteIdle(self.endpoint)).with_output_types(list)
+            | "Stream" >> TestStream(coder=TURN_CODER, endpoint=self.endpoint)  # int
+            | "TakeTurn" >> beam.ParDo(_TakeTurn(self.endpoint)).with_output_types(list)
         )
 
 
@@ -137,12 +148,12 @@ class _OfSource(beam.DoFn):
         return _SOURCES[self.endpoint]
 
 
-class _NoteIdle(_OfSource):
-    def process(self, chunk: list[RawMessage]) -> Iterator[list[RawMessage]]:
-        if chunk:
-            yield chunk
-        else:
+class _TakeTurn(_OfSource):
+    def process(self, turn: int) -> Iterator[list[RawMessage]]:
+        if turn == PROBE:
             self.source.note_idle()
+        else:
+            yield self.source.collect(turn)
 
 
 class _NoteWritten(_OfSource):

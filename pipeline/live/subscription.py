@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
+from google.api_core.exceptions import ServiceUnavailable
+from google.api_core.retry import Retry, if_exception_type
 from google.cloud import pubsub_v1
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import AcknowledgeRequest, ModifyAckDeadlineRequest, PullRequest, PullResponse
@@ -42,6 +44,8 @@ PASSING_CODES = frozenset(
         grpc.StatusCode.UNKNOWN,
     }
 )
+_START_RETRY = Retry(if_exception_type(ServiceUnavailable), timeout=10.0)
+"""The client's own goes on for a minute: long for a wrong address."""
 
 # The generated client wraps every message it returns; at thousands a second the plain ones matter.
 _SERVICE = "/google.pubsub.v1.Subscriber/"
@@ -80,7 +84,8 @@ class SubscriptionReader:
         self._pulling_since_us: int | None = None
         self._stop_pulling = threading.Event()
         self._stop_serving = threading.Event()
-        self.last_arrival_us = now_us()
+        self.last_busy_us = now_us()
+        """When messages last came, or were last held back by `max_in_flight`."""
         self.failure: Exception | None = None
         self._puller = threading.Thread(target=self._guard, args=(self._pull,), name="pull", daemon=True)
         self._servers = [
@@ -93,7 +98,8 @@ class SubscriptionReader:
 
         Raises google.api_core.exceptions.GoogleAPICallError if it cannot be read.
         """
-        self._client.get_subscription(subscription=self._subscription, timeout=10)
+        self._client.get_subscription(subscription=self._subscription, timeout=10, retry=_START_RETRY)
+        self.last_busy_us = now_us()
         for thread in (self._puller, *self._servers):
             thread.start()
 
@@ -148,11 +154,12 @@ class SubscriptionReader:
         failures = 0
         while not self._stop_pulling.is_set():
             if not self._flight.wait_below(self._max_in_flight, timeout_seconds=0.2):
+                self.last_busy_us = now_us()
                 continue
             with self._lock:
                 self._pulling_since_us = now_us()
             try:
-                received = self._pull_once()
+                received = self._pull_once(min(PULL_MESSAGES, self._max_in_flight - self._flight.count()))
             except grpc.RpcError as failure:
                 if failure.code() not in PASSING_CODES:
                     raise
@@ -167,9 +174,9 @@ class SubscriptionReader:
             self._queue_up(received)
             self._stop_pulling.wait(PULL_INTERVAL_SECONDS)
 
-    def _pull_once(self) -> Sequence[Any]:
-        """The received messages of one pull; none if nothing came or pulling is to end."""
-        request = PullRequest.pb()(subscription=self._subscription, max_messages=PULL_MESSAGES)
+    def _pull_once(self, limit: int) -> Sequence[Any]:
+        """Up to `limit` messages of one pull; none if nothing came or pulling is to end."""
+        request = PullRequest.pb()(subscription=self._subscription, max_messages=limit)
         finished = threading.Event()
         call = self._pull_call.future(request, timeout=PULL_TIMEOUT_SECONDS)
         call.add_done_callback(lambda _: finished.set())
@@ -202,7 +209,7 @@ class SubscriptionReader:
             if fresh:
                 self._queue.extend(fresh)
                 self._watermark.observe(min(m.publish_time_us or 0 for m in fresh))
-                self.last_arrival_us = now_us()
+                self.last_busy_us = now_us()
                 self._arrived.notify_all()
 
     def _acknowledge(self) -> None:

@@ -15,6 +15,7 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.timestamp import Timestamp
 
 from pipeline.alerts import Alert
+from pipeline.clock import now_us
 from pipeline.transforms.quality import Counts
 from pipeline.transforms.windowed_sums import Revision
 from pipeline.windows import beam_timestamp
@@ -28,6 +29,8 @@ class AnomalySettings(NamedTuple):
 
     threshold: float = 5.0
     """Robust z-score from which a window counts as an anomaly."""
+    min_change_share: float = 0.1
+    """Share of the median by which a window must at least differ: quiet hours make the spread tiny."""
     warmup_windows: int = 12
     """Windows that are only learnt from, before the first is judged."""
     min_validity_rate: float = 0.9
@@ -80,9 +83,14 @@ def judge(
     score = detector.score_one(row)
     median, mad = detector._mad_tracker.get_median(), detector._mad_tracker.get()
     detector.learn_one(row)
-    if seen < settings.warmup_windows or score is None or math.isnan(score) or score < settings.threshold:
+    if seen < settings.warmup_windows or score is None or math.isnan(score):
         return None
-    margin = settings.threshold * mad / _SCALE
+    # The detector says nothing of a spread of 0, and too much of a tiny one.
+    margin = max(settings.threshold * mad / _SCALE, settings.min_change_share * median)
+    distance = abs(observed.value - median)
+    if distance == 0 or distance < margin:
+        return None
+    score = settings.threshold * distance / margin if margin else 2 * settings.threshold
     kind = "spike" if observed.value > median else "drop"
     word = "orders" if metric == "order_count" else metric
     return Alert(
@@ -102,6 +110,14 @@ def judge(
             f"{max(0.0, median - margin):,.0f} to {median + margin:,.0f} were expected."
         ),
     )
+
+
+def is_complete(revision: Revision, now_us: int) -> bool:
+    """Whether this is the pane by which its window is judged.
+
+    A drain closes windows before they have ended; what such a window lacks is no drop.
+    """
+    return revision.pane_timing == "on_time" and revision.window_end_us <= now_us
 
 
 def judge_validity(revision: Revision, settings: AnomalySettings) -> Alert | None:
@@ -133,7 +149,7 @@ def judge_validity(revision: Revision, settings: AnomalySettings) -> Alert | Non
 
 class _TakeOrderMetrics(beam.DoFn):
     def process(self, revision: Revision) -> Iterator[tuple[str, Observation]]:
-        if revision.pane_timing != "on_time" or revision.group != "all":
+        if revision.group != "all" or not is_complete(revision, now_us()):
             return
         totals = revision.parts["all"]
         for metric, value in zip(JUDGED_METRICS, (totals.orders, totals.revenue.value()), strict=True):
@@ -194,7 +210,7 @@ class _JudgeValidity(beam.DoFn):
         self.settings = settings
 
     def process(self, revision: Revision) -> Iterator[Alert]:
-        if revision.pane_timing == "on_time":
+        if is_complete(revision, now_us()):
             alert = judge_validity(revision, self.settings)
             if alert is not None:
                 yield alert

@@ -16,7 +16,8 @@ from pipeline.bigquery_client import table_id
 from pipeline.bigquery_rows import InsertSettings, Row
 from pipeline.bigquery_sink import insert_or_raise
 from pipeline.chunks import GatherChunks
-from pipeline.elements import DeadLetter
+from pipeline.elements import ContractError, DeadLetter
+from pipeline.json_text import MAX_ERRORS
 from pipeline.objects import write_object
 from pipeline.publishing import MAX_MESSAGE_BYTES, OutgoingMessage, publish
 from pipeline.rfc3339 import format_rfc3339
@@ -24,8 +25,8 @@ from pipeline.rows import content_id, row_of
 
 MAX_PAYLOAD_IN_ROW_BYTES = 1_000_000
 """A larger payload goes to the lake: BigQuery's rows and requests end at 10 MB."""
-MAX_ERRORS_IN_ROW = 1_000
-"""A million empty items are a million errors; error_count has their number."""
+MAX_ERRORS_IN_ROW = MAX_ERRORS + 1
+"""All that the parser lists, with its remark that there are more."""
 MAX_ATTRIBUTES = 100
 MAX_ATTRIBUTE_KEY_BYTES = 256
 MAX_ATTRIBUTE_VALUE_BYTES = 1_024
@@ -174,14 +175,18 @@ def _errors_that_fit(letter: DeadLetter) -> str:
         kept.append(encoded)
         room -= len(encoded) + 1
     if not kept and letter.errors:
-        first = letter.errors[0]
-        short = {
-            "path": cut_to_bytes(first.path, 300),
-            "rule": first.rule,
-            "message": cut_to_bytes(first.message, 300),
-        }
-        kept = [orjson.dumps(short)]
+        kept = [_cut_error(letter.errors[0], room)]
     return (b"[" + b",".join(kept) + b"]").decode()
+
+
+def _cut_error(error: ContractError, room: int) -> bytes:
+    """The error as JSON of at most `room` bytes."""
+    # How long a text is in JSON depends on its characters: a control character has six bytes there.
+    for limit in (300, 100, 50):
+        encoded = orjson.dumps({name: cut_to_bytes(text, limit) for name, text in error._asdict().items()})
+        if len(encoded) <= room:
+            break
+    return encoded
 
 
 def _originals_that_fit(attributes: Mapping[str, str], most: int) -> dict[str, str]:

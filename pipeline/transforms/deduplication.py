@@ -76,9 +76,9 @@ class SeenIds:
         for block in log:
             for start in range(0, len(block), _RECORD_BYTES):
                 middle, end = start + KEY_BYTES, start + _RECORD_BYTES
-                self.first_seen_us[block[start:middle]] = int.from_bytes(
-                    block[middle:end], "big", signed=True
-                )
+                key, seen_us = block[start:middle], int.from_bytes(block[middle:end], "big", signed=True)
+                # An id that came again after its time has two records, and blocks are read in any order.
+                self.first_seen_us[key] = max(seen_us, self.first_seen_us.get(key, seen_us))
 
     def split(self, events: Iterable[Event], ttl_us: int) -> tuple[list[Event], list[Event], bytes]:
         """(first events, duplicates, the block to append to the log)."""

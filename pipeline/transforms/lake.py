@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet
 from apache_beam.metrics import Metrics
-from apache_beam.transforms.trigger import AccumulationMode, AfterProcessingTime, AfterWatermark
-from apache_beam.transforms.window import FixedWindows, GlobalWindows, IntervalWindow, TimestampedValue
+from apache_beam.transforms.window import GlobalWindows, IntervalWindow, TimestampedValue
 from apache_beam.utils.windowed_value import PaneInfo
 
 from pipeline.arrow_schema import arrow_schema
@@ -22,7 +21,7 @@ from pipeline.contract import load_contract
 from pipeline.elements import Event
 from pipeline.objects import write_object
 from pipeline.rfc3339 import format_rfc3339
-from pipeline.windows import PANE_TIMINGS, beam_timestamp, window_start_us
+from pipeline.windows import beam_timestamp, into_deltas, window_start_us
 
 
 class LakeSettings(NamedTuple):
@@ -31,8 +30,10 @@ class LakeSettings(NamedTuple):
     root: str
     """`gs://bucket` or a local folder."""
     window_seconds: int = 60
-    """A file holds the events published in one such window; a window that stays open is also written
-    after as many seconds of processing time, so that a stalled watermark cannot hold events back."""
+    """A file holds the events published in one such window."""
+    pane_seconds: int | None = 60
+    """A window that stays open is also written after so long, so that a stalled watermark cannot hold
+    events back. None: only when everything has been read."""
     lateness_seconds: int = 604_800
     shards: int = 1
     """Files written side by side for one hour of one type."""
@@ -66,15 +67,7 @@ class WriteLake(beam.PTransform):
             | "PartitionByHour"
             >> beam.ParDo(_PartitionByHour(settings)).with_output_types(tuple[str, LakePart])
             | "IntoFileWindows"
-            >> beam.WindowInto(
-                FixedWindows(settings.window_seconds),
-                trigger=AfterWatermark(
-                    early=AfterProcessingTime(settings.window_seconds),
-                    late=AfterProcessingTime(settings.window_seconds),
-                ),
-                accumulation_mode=AccumulationMode.DISCARDING,
-                allowed_lateness=settings.lateness_seconds,
-            )
+            >> into_deltas(settings.window_seconds, settings.pane_seconds, settings.lateness_seconds)
             | "GroupByFile" >> beam.GroupByKey()
             | "WriteFile" >> beam.ParDo(_WriteFile(settings)).with_output_types(list)
             | "InOneWindow" >> beam.WindowInto(GlobalWindows())
@@ -96,25 +89,15 @@ def parquet_bytes(rows: list[bytes], schema: pa.Schema) -> bytes:
         io.BytesIO(b"\n".join(rows)),
         read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=1 << 26),
         parse_options=pyarrow.json.ParseOptions(
-            explicit_schema=pa.schema([_nullable(field) for field in schema]),
+            explicit_schema=schema,
             newlines_in_values=False,
             unexpected_field_behavior="error",
         ),
     )
-    table = read.select(schema.names).cast(schema)
+    table = read.select(schema.names).cast(schema)  # the reader says of every column that it may be null
     sink = io.BytesIO()
     pyarrow.parquet.write_table(table, sink, compression="zstd")
     return sink.getvalue()
-
-
-def _nullable(field: pa.Field) -> pa.Field:
-    """The field with everything nullable: Arrow's JSON reader asks a null struct for its required parts."""
-    kind = field.type
-    if pa.types.is_struct(kind):
-        kind = pa.struct([_nullable(part) for part in kind])
-    elif pa.types.is_list(kind):
-        kind = pa.list_(_nullable(kind.value_field))
-    return pa.field(field.name, kind)
 
 
 @lru_cache(maxsize=64)
@@ -168,7 +151,7 @@ class _WriteFile(beam.DoFn):
         content = hashlib.blake2b(b"\n".join(rows), digest_size=8).hexdigest()
         name = (
             f"{format_rfc3339(window.start.micros)[:19].replace(':', '')}-shard-{shard}"
-            f"-pane-{max(0, pane.index)}-{PANE_TIMINGS[pane.timing]}-{content}.parquet"
+            f"-pane-{max(0, pane.index)}-{content}.parquet"
         )
         data = parquet_bytes(rows, _schema(self.settings.schemas_path, event_type))
         write_object(f"{self.settings.root}/processed/{partition}/{name}", data)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import apache_beam as beam
@@ -69,14 +69,25 @@ def parse_chunk(
     return events, dead_letters
 
 
-@lru_cache(maxsize=8)
-def _parser(settings: ParseSettings) -> Parser:
-    return Parser(
-        load_contract(settings.schemas_path),
-        unknown_fields=settings.unknown_fields,
-        max_future_seconds=settings.max_future_seconds,
-        late_after_seconds=settings.late_after_seconds,
-    )
+class _Parsers(threading.local):
+    """A parser per thread: it counts, and is not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._by_settings: dict[ParseSettings, Parser] = {}
+
+    def of(self, settings: ParseSettings) -> Parser:
+        parser = self._by_settings.get(settings)
+        if parser is None:
+            parser = self._by_settings[settings] = Parser(
+                load_contract(settings.schemas_path),
+                unknown_fields=settings.unknown_fields,
+                max_future_seconds=settings.max_future_seconds,
+                late_after_seconds=settings.late_after_seconds,
+            )
+        return parser
+
+
+_PARSERS = _Parsers()
 
 
 class _Parse(beam.DoFn):
@@ -85,7 +96,7 @@ class _Parse(beam.DoFn):
         self.dropped = Metrics.counter("contract", "dropped_fields")
 
     def process(self, messages: list[RawMessage]) -> Iterable[object]:
-        parser = _parser(self.settings)
+        parser = _PARSERS.of(self.settings)
         dropped_before = parser.dropped_fields
         events, dead_letters = parse_chunk(parser, messages, now_us())
         if parser.dropped_fields > dropped_before:

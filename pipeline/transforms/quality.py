@@ -81,7 +81,8 @@ class LedgerSettings(NamedTuple):
     """Windows and panes of the ledger, in seconds."""
 
     window_seconds: int = 300
-    pane_seconds: int = 60
+    pane_seconds: int | None = 60
+    """None: one pane, when everything has been read."""
     lateness_seconds: int = 604_800
     """As long as Pub/Sub keeps a message: none is too late to be counted."""
 
@@ -114,7 +115,8 @@ class MeasureQuality(beam.PTransform):
             | "AllOutcomes" >> beam.Flatten()
             | "AddUpDeltas"
             >> AddUpDeltas(settings.window_seconds, settings.pane_seconds, settings.lateness_seconds)
-            | "Revise" >> Revise(settings.window_seconds, settings.lateness_seconds)
+            | "Revise"
+            >> Revise(settings.window_seconds, settings.lateness_seconds, settings.pane_seconds is not None)
         )
 
 

@@ -46,7 +46,7 @@ class AddUpDeltas(beam.PTransform):
     Output: (group, {part: Sum}), windowed; `pane_seconds` in s of processing time.
     """
 
-    def __init__(self, window_seconds: int, pane_seconds: int, lateness_seconds: int) -> None:
+    def __init__(self, window_seconds: int, pane_seconds: int | None, lateness_seconds: int) -> None:
         super().__init__()
         self.window_seconds = window_seconds
         self.pane_seconds = pane_seconds
@@ -59,33 +59,29 @@ class AddUpDeltas(beam.PTransform):
             >> beam.ParDo(_StampWithWindow()).with_output_types(tuple[str, dict[str, Any]])
             | "IntoDeltas" >> into_deltas(self.window_seconds, self.pane_seconds, self.lateness_seconds)
             | "AddUp" >> beam.CombinePerKey(AddUpParts())
-            | "DropEmpty" >> beam.Filter(_has_parts)
+            | "DropEmpty" >> beam.ParDo(_DropEmpty()).with_output_types(tuple[str, dict[str, Any]])
         )
 
 
 class Revise(beam.PTransform):
-    """Add up deltas per window and group, giving out the whole again each time.
+    """Add up deltas per window and group, giving out the whole again each time, or once if not `in_panes`.
 
     Input: (group, {part: Sum}). Output: Revision.
     """
 
-    def __init__(self, window_seconds: int, lateness_seconds: int) -> None:
+    def __init__(self, window_seconds: int, lateness_seconds: int, in_panes: bool = True) -> None:
         super().__init__()
+        self.in_panes = in_panes
         self.window_seconds = window_seconds
         self.lateness_seconds = lateness_seconds
 
     def expand(self, deltas: beam.PCollection) -> beam.PCollection:
         return (
             deltas
-            | "IntoRevisions" >> into_revisions(self.window_seconds, self.lateness_seconds)
+            | "IntoRevisions" >> into_revisions(self.window_seconds, self.lateness_seconds, self.in_panes)
             | "AddUp" >> beam.CombinePerKey(AddUpParts())
             | "NameRevision" >> beam.ParDo(_NameRevision())
         )
-
-
-def _has_parts(delta: tuple[str, dict[str, Any]]) -> bool:
-    """Whether anything is new: a trigger also fires where nothing has come since the last time."""
-    return bool(delta[1])
 
 
 class AddUpParts(beam.CombineFn):
@@ -115,6 +111,14 @@ class AddUpParts(beam.CombineFn):
 class _StampWithWindow(beam.DoFn):
     def process(self, partials: WindowPartials) -> Iterator[TimestampedValue]:
         yield TimestampedValue((partials.group, partials.parts), beam_timestamp(partials.window_start_us))
+
+
+class _DropEmpty(beam.DoFn):
+    """A trigger also fires where nothing has come since the last time."""
+
+    def process(self, delta: tuple[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+        if delta[1]:
+            yield delta
 
 
 class _NameRevision(beam.DoFn):

@@ -1,0 +1,123 @@
+"""What the live source spares the direct runner: steps without elements, and pickling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.direct import executor, transform_evaluator
+from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
+from apache_beam.testing.test_stream import TestStream
+from apache_beam.transforms.window import FixedWindows, TimestampedValue
+
+from pipeline.live.bundles import make_bundles_cheap
+
+
+@pytest.fixture
+def cheap_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Set to what they are, so that they are set back after the test.
+    running = executor._ExecutorServiceParallelExecutor
+    monkeypatch.setattr(running, "schedule_consumers", running.schedule_consumers)
+    monkeypatch.setattr(transform_evaluator, "pickler", transform_evaluator.pickler)
+    make_bundles_cheap()
+
+
+class KeepOdd(beam.DoFn):
+    def process(self, number: int) -> Iterator[int]:
+        if number % 2:
+            yield number
+
+
+class NoteBundles(beam.DoFn):
+    bundles: ClassVar[list[list[int]]] = []
+
+    def start_bundle(self) -> None:
+        self.bundles.append([])
+
+    def process(self, number: int) -> None:
+        self.bundles[-1].append(number)
+
+
+class RememberInItself(beam.DoFn):
+    seen: ClassVar[list[list[int]]] = []
+
+    def __init__(self) -> None:
+        self.mine: list[int] = []
+
+    def process(self, number: int) -> None:
+        self.mine.append(number)
+        self.seen.append(list(self.mine))
+
+
+def run(stream: TestStream, *steps: Any) -> None:
+    with beam.Pipeline(BundleBasedDirectRunner(), PipelineOptions(["--streaming"])) as pipeline:
+        elements = pipeline | stream
+        for number, step in enumerate(steps):
+            elements = elements | f"Step{number}" >> step
+
+
+def bundle_each(*numbers: int) -> TestStream:
+    stream = TestStream()
+    for number in numbers:
+        stream.add_elements([TimestampedValue(number, number)])
+    return stream.advance_watermark_to_infinity()
+
+
+@pytest.mark.usefixtures("cheap_bundles")
+def test_a_step_is_not_started_for_a_bundle_without_elements() -> None:
+    NoteBundles.bundles.clear()
+    run(bundle_each(1, 2, 4, 5), beam.ParDo(KeepOdd()), beam.ParDo(NoteBundles()))
+    assert NoteBundles.bundles == [[1], [5]]
+
+
+@pytest.mark.usefixtures("cheap_bundles")
+def test_a_window_closes_although_everything_after_it_is_filtered_out() -> None:
+    NoteBundles.bundles.clear()
+    stream = TestStream()
+    stream.add_elements([TimestampedValue(1, 1), TimestampedValue(3, 2)])
+    stream.add_elements([TimestampedValue(8, 11)])
+    stream.advance_watermark_to(12)
+    stream.add_elements([TimestampedValue(5, 13)])
+    stream.advance_watermark_to_infinity()
+    run(
+        stream,
+        beam.ParDo(KeepOdd()),
+        beam.WindowInto(FixedWindows(10)),
+        beam.CombineGlobally(sum).without_defaults(),
+        beam.ParDo(NoteBundles()),
+    )
+    assert NoteBundles.bundles == [[4], [5]]
+
+
+@pytest.mark.usefixtures("cheap_bundles")
+def test_each_bundle_still_has_a_dofn_of_its_own() -> None:
+    RememberInItself.seen.clear()
+    run(bundle_each(1, 2), beam.ParDo(RememberInItself()))
+    assert RememberInItself.seen == [[1], [2]]
+
+
+@pytest.mark.usefixtures("cheap_bundles")
+def test_a_dofn_is_pickled_once_however_many_bundles_it_has() -> None:
+    pickled = []
+
+    class Pickled(beam.DoFn):
+        def __reduce__(self) -> tuple[Any, ...]:
+            pickled.append(self)
+            return KeepOdd, ()
+
+    dofn = Pickled()
+    copies = [transform_evaluator.pickler.roundtrip(dofn) for _ in range(3)]
+    assert [type(copy) for copy in copies] == [KeepOdd] * 3
+    assert len({id(copy) for copy in copies}) == 3
+    assert pickled == [dofn]
+
+
+@pytest.mark.usefixtures("cheap_bundles")
+def test_asking_twice_changes_nothing() -> None:
+    make_bundles_cheap()
+    NoteBundles.bundles.clear()
+    run(bundle_each(1, 3), beam.ParDo(KeepOdd()), beam.ParDo(NoteBundles()))
+    assert NoteBundles.bundles == [[1], [3]]

@@ -1,0 +1,143 @@
+"""What a lake file holds: every accepted event, column by column, in its partition."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.arrow_schema import arrow_schema
+from pipeline.contract import Column
+from pipeline.transforms.lake import hash_shard, parquet_bytes, partition_path
+from tests.contract.messages import CONTRACT, GOOD, PARSER, PROCESSED_US, good, message
+from tests.contract.test_oracle import _spelled, _valid
+from tests.transforms.builders import event
+
+MAX_DOUBLE = 1.7976931348623157e308
+
+
+def read(data: bytes) -> pa.Table:
+    return pyarrow.parquet.read_table(io.BytesIO(data))
+
+
+def expected(columns: Iterable[Column], row: dict[str, Any]) -> dict[str, Any]:
+    """The row with every column of the contract, as Arrow gives it back."""
+    return {column.name: _value(column, row.get(column.name)) for column in columns}
+
+
+def _value(column: Column, value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [_value(column, each) for each in value]
+    if column.type == "RECORD":
+        return expected(column.fields, value)
+    return float(value) if column.type == "FLOAT" else value
+
+
+def plain(value: Any) -> Any:
+    """What Arrow gives back, with times as text."""
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return value
+
+
+def assert_equal_after_reading(event_type: str, rows: list[bytes]) -> None:
+    table = CONTRACT.table_of(event_type)
+    schema = arrow_schema(table)
+    found = read(parquet_bytes(rows, schema))
+    assert found.schema.remove_metadata() == schema
+    assert plain(found.to_pylist()) == [expected(table.columns, orjson.loads(row)) for row in rows]
+
+
+def accepted(event_type: str, payload: bytes) -> bytes:
+    raw = message(payload, {"event_type": event_type, "event_id": "e1"}, published_us=None)
+    return PARSER.parse(raw, PROCESSED_US).row
+
+
+EXTREMES = {"quantity_change": -(2**63), "product_id": "\x00\u2028\U0001f600"}
+METADATA = {"quantity": 2**63 - 1, "price": -0.0}
+
+
+@settings(max_examples=150)
+@given(_valid, _spelled)
+@example(("order", good(total_amount=MAX_DOUBLE, order_date="0001-01-01T00:00:00Z")), orjson.dumps)
+@example(("order", good(total_amount=5e-324, order_date="9999-12-31T23:59:59.999999Z")), orjson.dumps)
+@example(("order", good(total_amount=2**63 - 1, shipping_address=None)), orjson.dumps)
+@example(
+    ("inventory", good("inventory", **EXTREMES)),
+    orjson.dumps,
+)
+@example(("user_activity", good("user_activity", metadata=METADATA)), orjson.dumps)
+def test_every_accepted_event_can_be_written_and_is_equal_after_reading(
+    made: tuple[str, dict[str, Any]], spell: Callable[[Any], bytes]
+) -> None:
+    event_type, sent = made
+    assert_equal_after_reading(event_type, [accepted(event_type, spell(sent))])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_rows_with_and_without_a_record_stand_in_one_file(order: int) -> None:
+    records: list[dict[str, Any] | None] = [None, {}, {"price": 1}, {"price": 1.5, "quantity": None}]
+    events = [good("user_activity", metadata=record) for record in records[::order]]
+    assert_equal_after_reading(
+        "user_activity", [accepted("user_activity", orjson.dumps(each)) for each in events]
+    )
+
+
+def test_rows_of_more_than_a_block_of_the_reader_stand_in_one_file() -> None:
+    large = {**GOOD["order"]["items"][0], "product_name": "x" * 9_000_000}
+    rows = [accepted("order", orjson.dumps(good(items=[large])))] * 8
+    assert read(parquet_bytes(rows, arrow_schema(CONTRACT.table_of("order")))).num_rows == 8
+
+
+def test_a_row_that_is_no_accepted_event_is_refused() -> None:
+    schema = arrow_schema(CONTRACT.table_of("order"))
+    with pytest.raises(pa.ArrowInvalid):
+        parquet_bytes([b'{"order_id":"O1","unknown":1}'], schema)
+    with pytest.raises((pa.ArrowInvalid, ValueError)):
+        parquet_bytes([b'{"order_id":"O1"}'], schema)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "path"),
+    [
+        (0, "event_type=order/date=2024-05-01/hour=12"),
+        (3_599, "event_type=order/date=2024-05-01/hour=12"),
+        (3_600, "event_type=order/date=2024-05-01/hour=13"),
+    ],
+)
+def test_partition_is_the_hour_of_the_event_time(seconds: int, path: str) -> None:
+    assert partition_path(event(seconds=seconds, published=90_000)) == path
+
+
+def test_partitions_of_the_first_and_the_last_year_have_four_digits() -> None:
+    for text in ("0001-01-01T00", "9999-12-31T23"):
+        raw = message(good(order_date=f"{text}:00:00Z"), published_us=None)
+        path = partition_path(PARSER.parse(raw, PROCESSED_US))
+        assert path == f"event_type=order/date={text[:10]}/hour={text[11:]}"
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1), st.integers(1, 1_000))
+def test_an_event_is_in_the_same_shard_each_time(event_id: str, shards: int) -> None:
+    assert 0 <= hash_shard(event_id, shards) < shards
+    assert hash_shard(event_id, shards) == hash_shard(event_id, shards)
+
+
+def test_shards_are_about_even() -> None:
+    sizes = [0] * 4
+    for number in range(4_000):
+        sizes[hash_shard(f"e{number}", 4)] += 1
+    assert min(sizes) > 900

@@ -1,0 +1,112 @@
+"""Which events a bucket lets through, and what its log says of that afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.elements import Event
+from pipeline.transforms.deduplication import FOR_EVER, SeenIds, identity_key
+from tests.transforms.builders import SECOND, event
+
+TTL_SECONDS = 100
+TTL_US = TTL_SECONDS * SECOND
+EMPTY = b""
+
+
+def split(events: list[Event], ttl_us: int = TTL_US) -> tuple[list[str], list[str]]:
+    first, duplicates, _ = SeenIds([], EMPTY).split(events, ttl_us)
+    return [each.message.message_id or "" for each in first], [
+        each.message.message_id or "" for each in duplicates
+    ]
+
+
+def copies(*published: float) -> list[Event]:
+    return [event("e1", published=when, message_id=f"at {when:g}") for when in published]
+
+
+def test_the_first_of_an_id_passes_and_the_others_are_duplicates() -> None:
+    assert split(copies(0, 1, 2)) == (["at 0"], ["at 1", "at 2"])
+
+
+def test_same_id_in_another_event_type_is_no_duplicate() -> None:
+    events = [event("e1", kind, message_id=kind) for kind in ("order", "inventory", "user_activity")]
+    assert split(events) == (["order", "inventory", "user_activity"], [])
+
+
+@pytest.mark.parametrize("seconds", [TTL_SECONDS, TTL_SECONDS + 1])
+def test_an_id_is_forgotten_after_its_time(seconds: float) -> None:
+    assert split(copies(0, seconds)) == (["at 0", f"at {seconds:g}"], [])
+
+
+def test_an_id_is_not_forgotten_a_microsecond_before() -> None:
+    late = event("e1", published=TTL_SECONDS - 0.000001, message_id="just before")
+    assert split([*copies(0), late]) == (["at 0"], ["just before"])
+
+
+def test_a_duplicate_does_not_prolong_the_time_of_its_id() -> None:
+    assert split(copies(0, 99, 100, 199)) == (["at 0", "at 100"], ["at 99", "at 199"])
+
+
+def test_an_earlier_published_copy_that_comes_later_is_a_duplicate() -> None:
+    assert split(copies(50, 0)) == (["at 50"], ["at 0"])
+
+
+def test_for_ever_forgets_nothing() -> None:
+    assert split(copies(0, 10**6), FOR_EVER) == (["at 0"], ["at 1e+06"])
+
+
+def test_identity_is_type_and_id() -> None:
+    keys = {identity_key(event(each, kind)) for each in ("e1", "e2") for kind in ("order", "inventory")}
+    assert len(keys) == 4
+    assert identity_key(event("e1", seconds=5)) == identity_key(event("e1", seconds=9))
+
+
+_chunks = st.lists(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.integers(0, 350)).map(
+            lambda made: event(made[0], published=made[1])
+        ),
+        max_size=4,
+    ),
+    max_size=6,
+)
+
+
+def _blocks(index: SeenIds, chunks: list[list[Event]]) -> Iterator[bytes]:
+    for chunk in chunks:
+        _, _, block = index.split(chunk, TTL_US)
+        if block:
+            yield block
+
+
+@given(_chunks, st.randoms())
+def test_an_index_read_from_the_log_in_any_order_is_the_one_that_wrote_it(
+    chunks: list[list[Event]], chance: object
+) -> None:
+    written = SeenIds([], EMPTY)
+    log = list(_blocks(written, chunks))
+    chance.shuffle(log)  # type: ignore[attr-defined]
+    assert SeenIds(log, written.token).first_seen_us == written.first_seen_us
+
+
+@given(_chunks)
+def test_every_event_comes_out_once(chunks: list[list[Event]]) -> None:
+    index = SeenIds([], EMPTY)
+    for chunk in chunks:
+        first, duplicates, _ = index.split(chunk, TTL_US)
+        assert sorted(map(id, first + duplicates)) == sorted(map(id, chunk))
+
+
+def test_the_token_changes_with_the_ids_and_not_with_duplicates() -> None:
+    index, twin = SeenIds([], EMPTY), SeenIds([], EMPTY)
+    index.split(copies(0), TTL_US)
+    token = index.token
+    assert token != EMPTY
+    index.split(copies(1), TTL_US)
+    assert index.token == token
+    twin.split([event("e2")], TTL_US)
+    assert twin.token != token
