@@ -25,7 +25,7 @@ types: $(VENV)/.dev ## Check types
 	cd functions/alerting && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --strict .
 
 tests: $(VENV)/.dev ## Run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 requirements: $(VENV)/.dev ## Compile requirements/*.txt anew from pyproject.toml
 	$(BIN)/python requirements/compile.py

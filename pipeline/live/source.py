@@ -50,7 +50,7 @@ class LiveSource:
         remember_signatures()
         count_every_bundle()
         make_bundles_cheap()
-        # What is loaded by now stays: a full collection that walks it again stops everything for 0.1 s.
+        # What is loaded by now stays: a full collection that walks it again stops everything for 60 ms.
         gc.freeze()
         self.reader.start()
         self._service.start()

@@ -19,6 +19,7 @@ UNITS = {
     "_messages": "a count",
     "_in_flight": "a count of messages",
     "_rate": "a share from 0 to 1",
+    "_share": "a share from 0 to 1",
     "_threshold": "a score, which has no unit",
 }
 """What a numeric flag's name may end in, and what it then is."""
