@@ -84,6 +84,8 @@ def run(options: Options, contract: Contract, stop: threading.Event) -> Outcome:
         _drop_standard_output()  # the reader, head perhaps, has seen enough: a clean end
     except OSError as error:
         problem = f"{options.path or 'standard output'} takes no more: {error.strerror}"
+        if options.path is None:
+            _drop_standard_output()
     try:
         _write_lines(options.labels, labels.as_dicts(last_us))
         _write_lines(
@@ -123,5 +125,5 @@ def _write_lines(path: Path | None, lines: list[dict[str, Any]]) -> None:
 
 
 def _drop_standard_output() -> None:
-    # Else the interpreter flushes what is left into the closed pipe and complains at exit.
+    # Else the interpreter flushes what is left into it and complains at exit, with a code of its own.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

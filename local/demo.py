@@ -77,7 +77,7 @@ def run_demo(output: Path, seconds: int, seed: int, pubsub: str) -> int:
 
 def _pipeline_command(environment: Mapping[str, str], output: Path) -> list[str]:
     return [
-        *(sys.executable, "-m", "pipeline.main"),
+        *(sys.executable, "-m", "local.tether", "pipeline.main"),
         f"--input_subscription={environment['INPUT_SUBSCRIPTION']}",
         f"--output_bucket={environment['OUTPUT_BUCKET']}",
         f"--bq_dataset={environment['BQ_DATASET']}",
@@ -90,7 +90,7 @@ def _pipeline_command(environment: Mapping[str, str], output: Path) -> list[str]
 
 def _generator_command(output: Path, seconds: int, seed: int) -> list[str]:
     return [
-        *(sys.executable, "-m", "generator", "--to=pubsub"),
+        *(sys.executable, "-m", "local.tether", "generator", "--to=pubsub"),
         f"--rate={EVENTS_PER_SECOND}",
         f"--seconds={seconds}",
         f"--seed={seed}",
@@ -116,6 +116,7 @@ class _Program:
         self._process = subprocess.Popen(
             command,
             env=dict(environment),
+            stdin=subprocess.PIPE,  # its end is the tether's sign that the demo is gone
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
