@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from local.demo import PIPELINE_FLAGS
+from local.names import pipeline_flags
 from local.resources import bigquery_client
 from local.stack import Stack
 from pipeline.contract import load_contract
@@ -53,11 +54,7 @@ def pipeline_command(environment: Mapping[str, str], windows: str, *flags: str) 
     """The pipeline on the stack's resources, with the demo's windows of seconds or the default ones."""
     return [
         *(sys.executable, "-m", "pipeline.main"),
-        f"--input_subscription={environment['INPUT_SUBSCRIPTION']}",
-        f"--output_bucket={environment['OUTPUT_BUCKET']}",
-        f"--bq_dataset={environment['BQ_DATASET']}",
-        f"--dlq_topic={environment['DLQ_TOPIC']}",
-        f"--alerts_topic={environment['ALERTS_TOPIC']}",
+        *pipeline_flags(environment),
         *(PIPELINE_FLAGS if windows == "demo" else ()),
         *flags,
     ]

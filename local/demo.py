@@ -19,6 +19,7 @@ from local.demo_checks import Check, check_everything
 from local.demo_figures import Figures, alerts_recorded_and_delivered, collect
 from local.demo_report import print_report
 from local.errors import StackError
+from local.names import pipeline_flags
 from local.stack import Stack
 
 RUN_ID = "demo"
@@ -78,11 +79,7 @@ def run_demo(output: Path, seconds: int, seed: int, pubsub: str) -> int:
 def _pipeline_command(environment: Mapping[str, str], output: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "local.tether", "pipeline.main"),
-        f"--input_subscription={environment['INPUT_SUBSCRIPTION']}",
-        f"--output_bucket={environment['OUTPUT_BUCKET']}",
-        f"--bq_dataset={environment['BQ_DATASET']}",
-        f"--dlq_topic={environment['DLQ_TOPIC']}",
-        f"--alerts_topic={environment['ALERTS_TOPIC']}",
+        *pipeline_flags(environment),
         f"--stats_path={output / 'pipeline-stats.json'}",
         *PIPELINE_FLAGS,
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 DEFAULT_PROJECT = "local-shop"
@@ -47,3 +48,14 @@ class Names:
             "OUTPUT_BUCKET": f"gs://{BUCKET}",
             "BQ_DATASET": f"{self.project}:{DATASET}",
         }
+
+
+def pipeline_flags(environment: Mapping[str, str]) -> list[str]:
+    """Return the pipeline's flags for the resources of a stack, from the stack's variables."""
+    return [
+        f"--input_subscription={environment['INPUT_SUBSCRIPTION']}",
+        f"--output_bucket={environment['OUTPUT_BUCKET']}",
+        f"--bq_dataset={environment['BQ_DATASET']}",
+        f"--dlq_topic={environment['DLQ_TOPIC']}",
+        f"--alerts_topic={environment['ALERTS_TOPIC']}",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -12,14 +13,14 @@ from local.errors import StackError
 from local.names import ALERTS_TOPIC, Names
 
 
-class Service(ChildProcess):
+class Service(ChildProcess, ABC):
     """A part of the stack that tells programs through the environment where it is."""
 
     label: ClassVar[str]
 
+    @abstractmethod
     def environment(self) -> dict[str, str]:
         """Return the variables a program needs to use this part."""
-        raise NotImplementedError
 
 
 class EmbeddedPubsub(Service):

@@ -10,7 +10,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct import executor, transform_evaluator
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
-from apache_beam.testing.test_stream import TestStream
+from apache_beam.testing import test_stream
 from apache_beam.transforms.window import FixedWindows, TimestampedValue
 
 from pipeline.live.bundles import make_bundles_cheap
@@ -60,7 +60,7 @@ def run(stream: TestStream, *steps: Any) -> None:
 
 
 def bundle_each(*numbers: int) -> TestStream:
-    stream = TestStream()
+    stream = test_stream.TestStream()
     for number in numbers:
         stream.add_elements([TimestampedValue(number, number)])
     return stream.advance_watermark_to_infinity()
@@ -76,7 +76,7 @@ def test_a_step_is_not_started_for_a_bundle_without_elements() -> None:
 @pytest.mark.usefixtures("cheap_bundles")
 def test_a_window_closes_although_everything_after_it_is_filtered_out() -> None:
     NoteBundles.bundles.clear()
-    stream = TestStream()
+    stream = test_stream.TestStream()
     stream.add_elements([TimestampedValue(1, 1), TimestampedValue(3, 2)])
     stream.add_elements([TimestampedValue(8, 11)])
     stream.advance_watermark_to(12)
