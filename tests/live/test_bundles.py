@@ -52,14 +52,14 @@ class RememberInItself(beam.DoFn):
         self.seen.append(list(self.mine))
 
 
-def run(stream: TestStream, *steps: Any) -> None:
+def run(stream: test_stream.TestStream, *steps: Any) -> None:
     with beam.Pipeline(BundleBasedDirectRunner(), PipelineOptions(["--streaming"])) as pipeline:
         elements = pipeline | stream
         for number, step in enumerate(steps):
             elements = elements | f"Step{number}" >> step
 
 
-def bundle_each(*numbers: int) -> TestStream:
+def bundle_each(*numbers: int) -> test_stream.TestStream:
     stream = test_stream.TestStream()
     for number in numbers:
         stream.add_elements([TimestampedValue(number, number)])
