@@ -104,4 +104,4 @@ def test_memory_does_not_grow_with_the_length_of_a_run(contract: Contract) -> No
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert after - before < 600_000  # bytes; a single number kept per event would take 1,400,000
+    assert after - before < 600_000  # bytes; a single number kept per event would take 1,300,000
