@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from local.child import python_module
 from local.demo_checks import Check, check_everything
 from local.demo_figures import Figures, alerts_recorded_and_delivered, collect
 from local.demo_report import print_report
@@ -77,17 +78,18 @@ def run_demo(output: Path, seconds: int, seed: int, pubsub: str) -> int:
 
 
 def _pipeline_command(environment: Mapping[str, str], output: Path) -> list[str]:
-    return [
-        *(sys.executable, "-m", "local.tether", "pipeline.main"),
+    return python_module(
+        "pipeline.main",
         *pipeline_flags(environment),
         f"--stats_path={output / 'pipeline-stats.json'}",
         *PIPELINE_FLAGS,
-    ]
+    )
 
 
 def _generator_command(output: Path, seconds: int, seed: int) -> list[str]:
-    return [
-        *(sys.executable, "-m", "local.tether", "generator", "--to=pubsub"),
+    return python_module(
+        "generator",
+        "--to=pubsub",
         f"--rate={EVENTS_PER_SECOND}",
         f"--seconds={seconds}",
         f"--seed={seed}",
@@ -98,7 +100,7 @@ def _generator_command(output: Path, seconds: int, seed: int) -> list[str]:
         f"--incident=order_spike@{seconds * 3 // 4}s+{seconds // 6}sx4",
         f"--labels={output / 'labels.jsonl'}",
         f"--manifest={output / 'manifest.json'}",
-    ]
+    )
 
 
 class _Program:

@@ -54,14 +54,6 @@ class Job(NamedTuple):
     """The flags that are Beam's."""
 
 
-class EventPipelineOptions(PipelineOptions):
-    """The pipeline's flags as Beam options, so that a Flex Template can pass them."""
-
-    @classmethod
-    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        add_flags(parser)
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; --help lists the flags.")
@@ -212,7 +204,7 @@ def _check_stats_path(path: str) -> None:
 def _check_beam_args(beam_args: Sequence[str], parser: argparse.ArgumentParser) -> str:
     """The runner's name, or "" if none is given. Beam itself ignores flags it does not know."""
     beam_parser = _BeamFlags(add_help=False, allow_abbrev=False)
-    for options in _beam_options():
+    for options in PipelineOptions.__subclasses__():
         options._add_argparse_args(beam_parser)
     known, unknown = beam_parser.parse_known_args(list(beam_args))
     if unknown:
@@ -222,11 +214,6 @@ def _check_beam_args(beam_args: Sequence[str], parser: argparse.ArgumentParser) 
         hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
         raise UsageError(f"{unknown[0]} is not a flag of this pipeline or of Beam: {hint}")
     return known.runner or ""
-
-
-def _beam_options() -> list[type[PipelineOptions]]:
-    own = {EventPipelineOptions}
-    return [options for options in PipelineOptions.__subclasses__() if options not in own]
 
 
 class _BeamFlags(_Parser):

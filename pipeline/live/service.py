@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,6 @@ from apache_beam.portability.api import beam_interactive_api_pb2_grpc, beam_runn
 from pipeline.clock import now_us
 from pipeline.elements import RawMessage
 from pipeline.live.subscription import SubscriptionReader
-
-LOGGER = logging.getLogger(__name__)
 
 TestStreamPayload = beam_runner_api_pb2.TestStreamPayload
 TURN_CODER = VarIntCoder()
