@@ -59,24 +59,7 @@ class WriteEvents(beam.PTransform):
         return WriteOutputs(outputs["written"], outputs[REFUSED])
 
 
-class WriteRows(beam.PTransform):
-    """Write rows that the pipeline made itself (metrics, alerts, dead letters) into one table.
-
-    Input: list[Row]. Output: the same lists, each after BigQuery has accepted all of it.
-    Raises in the bundle: RowsRefused, BigQueryUnavailable, TableNotWritable.
-    """
-
-    def __init__(self, dataset: str, table_name: str, settings: InsertSettings) -> None:
-        """Take `project:dataset` and the table's name in it."""
-        super().__init__()
-        self._insert = _InsertRows(table_id(dataset, table_name), settings)
-
-    def expand(self, rows: beam.PCollection) -> beam.PCollection:
-        """Apply the transform."""
-        return rows | "InsertRows" >> beam.ParDo(self._insert)
-
-
-class _CountInserts:
+class CountInserts:
     """The sink's metrics, counted on the bundle's own thread: Beam drops what other threads count."""
 
     def __init__(self) -> None:
@@ -99,7 +82,7 @@ class _InsertEvents(beam.DoFn):
         self.tables = dict(tables)
         self.settings = settings
         self.clock = clock
-        self.metrics = _CountInserts()
+        self.metrics = CountInserts()
 
     def process(self, events: list[Event]) -> Iterator[Any]:
         events_by_table: dict[str, list[Event]] = {}
@@ -144,14 +127,3 @@ def insert_or_raise(table: str, rows: list[Row], settings: InsertSettings) -> In
             "bring the table's columns in line with schemas.json."
         )
     return report
-
-
-class _InsertRows(beam.DoFn):
-    def __init__(self, table: str, settings: InsertSettings) -> None:
-        self.table = table
-        self.settings = settings
-        self.metrics = _CountInserts()
-
-    def process(self, rows: list[Row]) -> Iterator[list[Row]]:
-        self.metrics.count(len(rows), insert_or_raise(self.table, rows, self.settings))
-        yield rows

@@ -15,6 +15,8 @@ class RawMessage(NamedTuple):
     """Pub/Sub's id, or None where a file does not say."""
     publish_time_us: int | None
     """When it entered Pub/Sub, or None where a file does not say."""
+    file: str | None = None
+    """The file it was read from; None if it came from Pub/Sub."""
 
 
 class Event(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, NamedTuple
 
 import apache_beam as beam
@@ -22,6 +22,14 @@ from pipeline.windows import beam_timestamp
 CHUNK_BYTES = 1_000_000
 RANGE_BYTES = 16_000_000
 """What one worker reads at a time of a file that is not compressed."""
+
+
+class InputFile(NamedTuple):
+    """A file to read."""
+
+    path: str
+    size: int
+    """In bytes, as it lies there."""
 
 
 class ByteRange(NamedTuple):
@@ -69,8 +77,8 @@ class ReadFiles(beam.PTransform):
         )
 
 
-def find_ranges(input_path: str) -> tuple[ByteRange, ...]:
-    """What there is to read; a compressed file is one range.
+def find_files(input_path: str) -> tuple[InputFile, ...]:
+    """What there is to read, ordered by path.
 
     Raises UsageError with one sentence if nothing matches or a match cannot be opened.
     """
@@ -81,13 +89,19 @@ def find_ranges(input_path: str) -> tuple[ByteRange, ...]:
         raise UsageError(f"--input_path={input_path} cannot be listed: {_reason(error)}") from error
     if not match.metadata_list:
         raise UsageError(f"--input_path={input_path} matches no file: check the path, and quote the glob.")
-    ranges: list[ByteRange] = []
-    for metadata in sorted(match.metadata_list, key=lambda each: each.path):
-        path, size = metadata.path, metadata.size_in_bytes
+    files = [InputFile(each.path, each.size_in_bytes) for each in match.metadata_list]
+    for file in files:
         try:
-            _open(path).close()
+            open_file(file.path).close()
         except Exception as error:
-            raise UsageError(f"--input_path: {path} cannot be read: {_reason(error)}") from error
+            raise UsageError(f"--input_path: {file.path} cannot be read: {_reason(error)}") from error
+    return tuple(sorted(files))
+
+
+def cut_into_ranges(files: Iterable[InputFile]) -> tuple[ByteRange, ...]:
+    """The ranges that together are all lines of `files`; a compressed file is one range."""
+    ranges: list[ByteRange] = []
+    for path, size in files:
         step = size if path.endswith(".gz") else RANGE_BYTES
         ranges += [ByteRange(path, start, min(start + step, size)) for start in range(0, size, step or 1)]
     return tuple(ranges)
@@ -99,7 +113,7 @@ def read_chunks(byte_range: ByteRange) -> Iterator[list[RawMessage]]:
     Raises OSError, or gzip.BadGzipFile, if the file cannot be read.
     """
     path = byte_range.path
-    with _open(path) as raw:
+    with open_file(path) as raw:
         if path.endswith(".gz"):
             with gzip.GzipFile(fileobj=raw) as unzipped:
                 yield from _chunks(path, unzipped, 0, None)
@@ -132,7 +146,8 @@ def _seek_line(file: IO[bytes], start: int) -> int:
     return start - 1 + len(file.readline())
 
 
-def _open(path: str) -> IO[bytes]:
+def open_file(path: str) -> IO[bytes]:
+    """Open a local file or a `gs://` object for reading its bytes as they are."""
     _be_anonymous_towards_an_emulator()
     file: IO[bytes] = FileSystems.open(
         path, mime_type="application/octet-stream", compression_type=CompressionTypes.UNCOMPRESSED

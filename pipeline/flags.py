@@ -72,9 +72,10 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         ),
         Flag(
             "bq_dataset",
-            "Dataset that holds the tables.",
-            form=DATASET,
-            example="PROJECT:DATASET",
+            "Dataset that holds the tables; none: events go to the lake alone, the other tables' rows to "
+            "files under tables/ in it.",
+            form=re.compile(f"none|{DATASET.pattern}", re.ASCII),
+            example="PROJECT:DATASET, or none",
             required=True,
         ),
         Flag(

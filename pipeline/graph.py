@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 
-from pipeline.bigquery_rows import InsertSettings
-from pipeline.bigquery_sink import WriteEvents, WriteRows
+from pipeline.bigquery_sink import WriteEvents, WriteOutputs
 from pipeline.bigquery_stock import WriteEventsStock
 from pipeline.chunks import GatherChunks
 from pipeline.clock import now_us
+from pipeline.elements import DeadLetter, Event
 from pipeline.rows import Run
 from pipeline.source import Source
+from pipeline.tables import Tables, WriteRows
 from pipeline.transforms.alerting import AlertSettings, SendAlerts
 from pipeline.transforms.anomalies import AnomalySettings, DetectAnomalies
 from pipeline.transforms.dead_letters import DeadLetterSettings, KeepDeadLetters
@@ -30,14 +31,12 @@ class GraphSettings(NamedTuple):
     """Everything the graph must know; made from the flags by pipeline.options."""
 
     run: Run
-    dataset: str
-    """`project:dataset`."""
+    tables: Tables
     table_names: Mapping[str, str]
     """Table of each event type."""
     bigquery_write: str
     dedup_ttl_seconds: int
     dedup_buckets: int
-    insert: InsertSettings
     parse: ParseSettings
     dead_letters: DeadLetterSettings
     lake: LakeSettings
@@ -82,9 +81,12 @@ def build_graph(pipeline: beam.Pipeline, source: Source, settings: GraphSettings
 
 
 def _write_events(settings: GraphSettings) -> beam.PTransform:
+    tables = settings.tables
+    if tables.dataset is None:
+        return KeepInLake()
     if settings.bigquery_write == "stock":
-        return WriteEventsStock(settings.dataset, settings.table_names, now_us)
-    return WriteEvents(settings.dataset, settings.table_names, settings.insert, now_us)
+        return WriteEventsStock(tables.dataset, settings.table_names, now_us)
+    return WriteEvents(tables.dataset, settings.table_names, tables.insert, now_us)
 
 
 def _write_rows(
@@ -92,22 +94,33 @@ def _write_rows(
 ) -> None:
     camel = "".join(word.capitalize() for word in table.split("_"))
     rows = revisions | f"To{camel}Rows" >> to_rows
-    rows | f"Write{camel}" >> WriteGatheredRows(settings.dataset, table, settings.insert)
+    rows | f"Write{camel}" >> WriteGatheredRows(settings.tables, table)
+
+
+class KeepInLake(beam.PTransform):
+    """Without a warehouse events are in the lake only. Input: list[Event]. Output: WriteOutputs."""
+
+    def expand(self, events: beam.PCollection) -> WriteOutputs:
+        refused = events | "RefuseNone" >> beam.FlatMap(_none).with_output_types(list)
+        return WriteOutputs(events, refused)
+
+
+def _none(_: list[Event]) -> Iterable[list[DeadLetter]]:
+    return ()
 
 
 class WriteGatheredRows(beam.PTransform):
     """Write the rows of a bundle together. Input: list[Row], in any windows. Output: list[Row]."""
 
-    def __init__(self, dataset: str, table: str, insert: InsertSettings) -> None:
+    def __init__(self, tables: Tables, table: str) -> None:
         super().__init__()
-        self.dataset = dataset
+        self.tables = tables
         self.table = table
-        self.insert = insert
 
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
         return (
             rows
             | "InOneWindow" >> beam.WindowInto(GlobalWindows())
             | "GatherChunks" >> GatherChunks()
-            | "WriteRows" >> WriteRows(self.dataset, self.table, self.insert)
+            | "WriteRows" >> WriteRows(self.tables, self.table)
         )

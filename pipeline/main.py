@@ -22,7 +22,7 @@ from google.auth.exceptions import DefaultCredentialsError
 
 from pipeline.clock import now_us
 from pipeline.errors import ContractFileError, PipelineError, UsageError
-from pipeline.files import FileSource, find_ranges
+from pipeline.files import FileSource, cut_into_ranges, find_files
 from pipeline.graph import build_graph
 from pipeline.live.source import LiveSource
 from pipeline.options import ONE_MACHINE, Job, parse_job
@@ -111,14 +111,10 @@ def run_backfill(job: Job) -> int:
 
     Raises UsageError if there is nothing to read, before anything is written.
     """
-    ranges = find_ranges(job.input_name)
-    LOGGER.info(
-        "reading %d files, %d bytes",
-        len({each.path for each in ranges}),
-        sum(e.end - e.start for e in ranges),
-    )
+    files = find_files(job.input_name)
+    LOGGER.info("reading %d files, %d bytes", len(files), sum(each.size for each in files))
     pipeline = _pipeline(job)
-    build_graph(pipeline, FileSource(ranges), job.graph)
+    build_graph(pipeline, FileSource(cut_into_ranges(files)), job.graph)
     try:
         result = pipeline.run()
         if job.runner == ONE_MACHINE:

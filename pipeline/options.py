@@ -19,6 +19,7 @@ from pipeline.errors import UsageError
 from pipeline.flags import add_flags, all_flags, complaint
 from pipeline.graph import GraphSettings
 from pipeline.rows import Run
+from pipeline.tables import Tables
 from pipeline.transforms.alerting import AlertSettings
 from pipeline.transforms.anomalies import AnomalySettings
 from pipeline.transforms.dead_letters import DeadLetterSettings
@@ -119,20 +120,19 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
         request_timeout_seconds=flags.bigquery_timeout_seconds,
         max_retry_seconds=flags.bigquery_max_retry_seconds,
     )
+    dataset = None if flags.bq_dataset == "none" else flags.bq_dataset
+    tables = Tables(dataset, root, insert)
     return GraphSettings(
         run=run,
-        dataset=flags.bq_dataset,
+        tables=tables,
         table_names={kind: contract.table_of(kind).name for kind in contract.event_types},
         bigquery_write=flags.bigquery_write,
         dedup_ttl_seconds=FOR_EVER if flags.is_backfill else flags.dedup_ttl_seconds,
         dedup_buckets=dedup_buckets,
-        insert=insert,
         parse=ParseSettings(
             flags.schemas_path, flags.unknown_fields, flags.max_future_seconds, flags.late_after_seconds
         ),
-        dead_letters=DeadLetterSettings(
-            flags.bq_dataset, root, _topic(flags, "dlq_topic", "events-dlq"), insert
-        ),
+        dead_letters=DeadLetterSettings(tables, _topic(flags, "dlq_topic", "events-dlq")),
         lake=LakeSettings(
             root,
             HOUR_SECONDS if flags.is_backfill else flags.lake_window_seconds,
@@ -151,12 +151,11 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
             flags.min_validity_messages,
         ),
         alerts=AlertSettings(
-            flags.bq_dataset,
+            tables,
             None
             if flags.is_backfill and not flags.send_alerts
             else _topic(flags, "alerts_topic", "order-alerts"),
             run,
-            insert,
         ),
     )
 
@@ -167,9 +166,9 @@ def _topic(flags: argparse.Namespace, name: str, default_name: str) -> str | Non
         return None
     if given is not None:
         return str(given)
-    dataset = DATASET.fullmatch(flags.bq_dataset)
-    if flags.is_backfill and dataset is not None:
-        return f"projects/{dataset['project']}/topics/{default_name}"
+    if flags.is_backfill:
+        dataset = DATASET.fullmatch(flags.bq_dataset)
+        return None if dataset is None else f"projects/{dataset['project']}/topics/{default_name}"
     return f"projects/{flags.input_subscription.split('/')[1]}/topics/{default_name}"
 
 

@@ -134,7 +134,7 @@ class Parser:
 
         Written straight on, because every event comes by; what is in doubt is judged thoroughly.
         """
-        payload, attributes, _, publish_time_us = message
+        payload, attributes, _, publish_time_us, _ = message
         try:
             data = loads(payload)
             is_spelled_alike = dumps(data) == payload

@@ -9,22 +9,19 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from pipeline.alerts import Alert, alert_message, alert_row
-from pipeline.bigquery_client import table_id
-from pipeline.bigquery_rows import InsertSettings
-from pipeline.bigquery_sink import insert_or_raise
 from pipeline.clock import now_us
 from pipeline.publishing import publish
 from pipeline.rows import Run
+from pipeline.tables import Tables
 
 
 class AlertSettings(NamedTuple):
     """Where alerts go."""
 
-    dataset: str
+    tables: Tables
     topic: str | None
     """None: alerts are recorded and not sent."""
     run: Run
-    insert: InsertSettings
 
 
 class SendAlerts(beam.PTransform):
@@ -47,8 +44,7 @@ class _Send(beam.DoFn):
         settings = self.settings
         emitted_at_us = now_us()
         run_id = settings.run.run_id
-        table = table_id(settings.dataset, "alerts")
-        insert_or_raise(table, [alert_row(alert, run_id, emitted_at_us)], settings.insert)
+        settings.tables.write("alerts", [alert_row(alert, run_id, emitted_at_us)])
         if settings.topic is not None:
             publish(settings.topic, [alert_message(alert, run_id, emitted_at_us)])
             self.sent.inc()

@@ -12,9 +12,7 @@ import orjson
 from apache_beam.metrics import Metrics
 
 from pipeline import __version__
-from pipeline.bigquery_client import table_id
-from pipeline.bigquery_rows import InsertSettings, Row
-from pipeline.bigquery_sink import insert_or_raise
+from pipeline.bigquery_rows import Row
 from pipeline.chunks import GatherChunks
 from pipeline.elements import ContractError, DeadLetter
 from pipeline.json_text import MAX_ERRORS
@@ -22,6 +20,7 @@ from pipeline.objects import write_object
 from pipeline.publishing import MAX_MESSAGE_BYTES, OutgoingMessage, publish
 from pipeline.rfc3339 import format_rfc3339
 from pipeline.rows import content_id, row_of
+from pipeline.tables import Tables
 
 MAX_PAYLOAD_IN_ROW_BYTES = 1_000_000
 """A larger payload goes to the lake: BigQuery's rows and requests end at 10 MB."""
@@ -37,11 +36,14 @@ REPLAY_COUNT = "replay_count"
 class DeadLetterSettings(NamedTuple):
     """Where dead letters go."""
 
-    dataset: str
-    root: str
-    """The lake, for payloads too large for a row."""
+    tables: Tables
     topic: str | None
-    insert: InsertSettings
+    """None: the table alone."""
+
+    @property
+    def root(self) -> str:
+        """The lake, for payloads too large for a row."""
+        return self.tables.root
 
 
 class KeepDeadLetters(beam.PTransform):
@@ -209,7 +211,6 @@ def _message_bytes(message: OutgoingMessage) -> int:
 class _Store(beam.DoFn):
     def __init__(self, settings: DeadLetterSettings) -> None:
         self.settings = settings
-        self.table = table_id(settings.dataset, "dead_letters")
 
     def process(self, letters: list[DeadLetter]) -> Iterator[list[DeadLetter]]:
         rows = []
@@ -218,7 +219,7 @@ class _Store(beam.DoFn):
             if uri is not None:
                 write_object(uri, letter.message.payload)
             rows.append(dead_letter_row(letter, uri))
-        insert_or_raise(self.table, rows, self.settings.insert)
+        self.settings.tables.write("dead_letters", rows)
         yield letters
 
 

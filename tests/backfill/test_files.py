@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline import files
 from pipeline.errors import UsageError
-from pipeline.files import ByteRange, find_ranges, read_chunks
+from pipeline.files import ByteRange, cut_into_ranges, find_files, read_chunks
 
 
 def payloads(ranges: tuple[ByteRange, ...] | list[ByteRange]) -> list[bytes]:
@@ -49,8 +49,8 @@ def test_a_compressed_file_is_read_like_a_plain_one(tmp_path: Path) -> None:
     lines = [b'{"n":%d}' % n for n in range(5_000)]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(b"\n".join(lines)))
-    assert payloads(find_ranges(f"{tmp_path}/a.jsonl")) == lines
-    assert payloads(find_ranges(f"{tmp_path}/b.jsonl.gz")) == lines
+    assert payloads(cut_into_ranges(find_files(f"{tmp_path}/a.jsonl"))) == lines
+    assert payloads(cut_into_ranges(find_files(f"{tmp_path}/b.jsonl.gz"))) == lines
 
 
 def test_message_ids_do_not_depend_on_where_a_file_is_cut(tmp_path: Path) -> None:
@@ -69,13 +69,13 @@ def test_message_ids_do_not_depend_on_where_a_file_is_cut(tmp_path: Path) -> Non
 def test_a_glob_takes_every_match_in_order_and_empty_files_are_nothing(tmp_path: Path) -> None:
     for name, text in (("2.jsonl", "b\n"), ("1.jsonl", "a\n"), ("3.jsonl", "")):
         (tmp_path / name).write_text(text)
-    assert payloads(find_ranges(f"{tmp_path}/*.jsonl")) == [b"a", b"b"]
+    assert payloads(cut_into_ranges(find_files(f"{tmp_path}/*.jsonl"))) == [b"a", b"b"]
 
 
 def test_a_large_file_is_several_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "RANGE_BYTES", 10)
     (tmp_path / "a.jsonl").write_bytes(b"x" * 25)
-    assert [(each.start, each.end) for each in find_ranges(f"{tmp_path}/a.jsonl")] == [
+    assert [(each.start, each.end) for each in cut_into_ranges(find_files(f"{tmp_path}/a.jsonl"))] == [
         (0, 10),
         (10, 20),
         (20, 25),
@@ -84,11 +84,11 @@ def test_a_large_file_is_several_ranges(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_no_match_is_said_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="matches no file"):
-        find_ranges(f"{tmp_path}/*.jsonl")
+        find_files(f"{tmp_path}/*.jsonl")
 
 
 def test_a_match_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "folder.jsonl").mkdir()
     (tmp_path / "broken.jsonl").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"matches no file|cannot be (read|listed)"):
-        find_ranges(f"{tmp_path}/*.jsonl")
+        find_files(f"{tmp_path}/*.jsonl")

@@ -20,10 +20,11 @@ from google.auth.credentials import AnonymousCredentials
 from pipeline.bigquery_client import table_id
 from pipeline.bigquery_refusals import json_pointer
 from pipeline.bigquery_rows import InsertSettings, Row
-from pipeline.bigquery_sink import WriteEvents, WriteRows
+from pipeline.bigquery_sink import WriteEvents
 from pipeline.bigquery_stock import WriteEventsStock, _SplitByOutcome
 from pipeline.elements import ContractError, DeadLetter, Event, RawMessage
 from pipeline.errors import UsageError
+from pipeline.tables import Tables, WriteRows
 from tests.bigquery.stub_server import StubBigQuery, error
 
 DATASET = "local-shop:ecommerce_events"
@@ -119,8 +120,9 @@ def test_outage_emits_nothing_and_fails_the_pipeline(stub: StubBigQuery) -> None
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_own_rows_come_out_once_they_are_written(runner: str, stub: StubBigQuery) -> None:
     rows = [Row("w1", b'{"n":1}'), Row("w2", b'{"n":2}')]
+    tables = Tables(DATASET, "unused", QUICK)
     with beam.Pipeline(runner=runner) as pipeline:
-        written = pipeline | beam.Create([rows], reshuffle=False) | WriteRows(DATASET, "alerts", QUICK)
+        written = pipeline | beam.Create([rows], reshuffle=False) | WriteRows(tables, "alerts")
         assert_that(written, is_exactly(rows))
     assert stub.stored == [("alerts", "w1"), ("alerts", "w2")]
 
@@ -129,7 +131,7 @@ def test_refused_own_row_fails_with_table_reason_and_location(stub: StubBigQuery
     stub.bad_rows = {"w2": [{"reason": "invalid", "location": "n", "message": "no such field: n."}]}
     pipeline = beam.Pipeline(runner="FnApiRunner")
     rows = [Row("w1", b'{"n":1}'), Row("w2", b'{"n":2}')]
-    _ = pipeline | beam.Create([rows]) | WriteRows(DATASET, "alerts", QUICK)
+    _ = pipeline | beam.Create([rows]) | WriteRows(Tables(DATASET, "unused", QUICK), "alerts")
     message = (
         r"refused 1 of 2 rows for local-shop\.ecommerce_events\.alerts, "
         r"the first at n \(invalid: no such field: n\.\)"

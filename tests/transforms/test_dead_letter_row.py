@@ -8,9 +8,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipeline.bigquery_rows import InsertSettings
 from pipeline.elements import ContractError, DeadLetter
 from pipeline.objects import write_object
+from pipeline.tables import Tables
 from pipeline.transforms.dead_letters import (
     DeadLetterSettings,
     _Store,
@@ -128,7 +128,7 @@ def test_the_payload_is_in_the_lake_before_its_row_is_written(
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", server.url)
     try:
         letter = dead_letter(b"\xff" * 1_000_001)
-        store = _Store(DeadLetterSettings("local-shop:shop", str(tmp_path), None, InsertSettings()))
+        store = _Store(DeadLetterSettings(Tables("local-shop:shop", str(tmp_path)), None))
         assert list(store.process([letter, dead_letter(message_id="m2")])) == [
             [letter, dead_letter(message_id="m2")]
         ]
