@@ -27,7 +27,7 @@ from typing import Any
 from benchmarks.live_profile import Profile, prepared_messages, profile
 from benchmarks.live_run import LiveRun, pipeline_command, run_backlog, run_paced, run_stock
 from local.demo import EVENTS_PER_SECOND
-from local.stack import Stack
+from local.stack import LISTENING_PARTS, Stack
 
 SCENARIOS = ("paced", "stock", "rate", "backlog", "profile")
 SUSTAINED_P95_MS = 1_000
@@ -111,7 +111,7 @@ def _report_runs(runs: dict[str, list[LiveRun]]) -> None:
 
 def _profiles(windows: str, chunks: list[int], events: int, repetitions: int) -> dict[int, list[Profile]]:
     profiles: dict[int, list[Profile]] = defaultdict(list)
-    with tempfile.TemporaryDirectory() as name, Stack(Path(name) / "state") as stack:
+    with tempfile.TemporaryDirectory() as name, Stack(Path(name) / "state", parts=LISTENING_PARTS) as stack:
         os.environ.update(stack.environment)
         pipeline_flags = pipeline_command(stack.environment, windows)[3:]
         profile(prepared_messages(500, EVENTS_PER_SECOND), 100, pipeline_flags)  # connections and caches

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from local.demo import PIPELINE_FLAGS
 from local.names import pipeline_flags
 from local.resources import bigquery_client
-from local.stack import Stack
+from local.stack import LISTENING_PARTS, Stack
 from pipeline.contract import load_contract
 
 IDLE_SECONDS = 8
@@ -124,7 +124,7 @@ def run_stock(windows: str, rate: float, seconds: float) -> LiveRun:
 def _stack() -> Iterator[tuple[Stack, Path]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with Stack(folder / "state") as stack:
+        with Stack(folder / "state", parts=LISTENING_PARTS) as stack:
             yield stack, folder
 
 

@@ -67,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = OneSentenceParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="demo|up|sql")
 
-    up = commands.add_parser("up", help="run the stack until SIGINT or SIGTERM")
+    up = commands.add_parser(
+        "up",
+        help="run the stack until SIGINT or SIGTERM",
+        description="Run the stack until SIGINT or SIGTERM. Every message of the events topic is kept in "
+        "raw/date=…/hour=…/ of the bucket, from where a backfill reads it.",
+    )
     up.add_argument(
         "--state",
         type=Path,
@@ -116,10 +121,10 @@ def up(flags: argparse.Namespace) -> int:
     """Run the stack until a signal (exit code 0) or until a part ends (1)."""
     from local.child import port_is_free
     from local.errors import StackError
-    from local.stack import PARTS, Stack
+    from local.stack import LISTENING_PARTS, Stack
     from local.state import write_environment_file
 
-    ports = {part: getattr(flags, f"{part}_port") for part in PARTS}
+    ports = {part: getattr(flags, f"{part}_port") for part in LISTENING_PARTS}
     given = [port for port in ports.values() if port]
     for part, port in ports.items():
         if port and given.count(port) > 1:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 DEFAULT_PROJECT = "local-shop"
 DATASET = "ecommerce_events"
 BUCKET = "shop-events-output"
+RAW_ARCHIVE = f"gs://{BUCKET}/raw"
 
 EVENTS_TOPIC = "events"
 EVENTS_SUBSCRIPTION = "events-sub"
+ARCHIVE_SUBSCRIPTION = "events-archive"
 DLQ_TOPIC = "events-dlq"
 DLQ_SUBSCRIPTION = "events-dlq-sub"
 ALERTS_TOPIC = "order-alerts"

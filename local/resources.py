@@ -23,7 +23,7 @@ from pipeline.contract import Contract, Table
 from pipeline.projections import bigquery_fields, create_view_ddl
 
 _TIMEOUT_SECONDS = 10.0
-# The pipeline acknowledges after its sinks have written.
+# The pipeline acknowledges after its sinks have written, the archiver after its object is.
 _EVENTS_ACK_DEADLINE_SECONDS = 60
 _ALERTS_ACK_DEADLINE_SECONDS = 30
 
@@ -38,8 +38,14 @@ def bigquery_client(address: str, project: str) -> bigquery.Client:
     )
 
 
-def create_pubsub_resources(address: str, names_: Names, push_endpoint: str | None) -> None:
-    """Create the topics and their subscriptions at `host:port`; alerts are pushed to `push_endpoint`."""
+def create_pubsub_resources(
+    address: str, names_: Names, push_endpoint: str | None, *, archived: bool = False
+) -> None:
+    """Create the topics and their subscriptions at `host:port`.
+
+    Alerts are pushed to `push_endpoint`. The archiver's subscription is there only if events are `archived`:
+    without a reader it would keep them all.
+    """
     with grpc.insecure_channel(address) as channel:
         publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
         subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
@@ -51,6 +57,12 @@ def create_pubsub_resources(address: str, names_: Names, push_endpoint: str | No
             ),
             _subscription(names_, names.DLQ_SUBSCRIPTION, names.DLQ_TOPIC, _EVENTS_ACK_DEADLINE_SECONDS),
         ]
+        if archived:
+            subscriptions.append(
+                _subscription(
+                    names_, names.ARCHIVE_SUBSCRIPTION, names.EVENTS_TOPIC, _EVENTS_ACK_DEADLINE_SECONDS
+                )
+            )
         if push_endpoint is not None:
             alerts = _subscription(
                 names_, names.ALERTS_PUSH_SUBSCRIPTION, names.ALERTS_TOPIC, _ALERTS_ACK_DEADLINE_SECONDS

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import shutil
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from local.archiver import READY
 from local.child import HOST, REPOSITORY, ChildProcess, python_module
-from local.errors import StackError
-from local.names import ALERTS_TOPIC, Names
+from local.errors import PartFailedError, StackError
+from local.names import ALERTS_TOPIC, ARCHIVE_SUBSCRIPTION, RAW_ARCHIVE, Names
 
 
 class Service(ChildProcess, ABC):
     """A part of the stack that tells programs through the environment where it is."""
 
     label: ClassVar[str]
+
+    @property
+    def where(self) -> str:
+        """What to tell a person who wants to use it."""
+        return self.address
 
     @abstractmethod
     def environment(self) -> dict[str, str]:
@@ -86,7 +93,7 @@ class StorageEmulator(Service):
     def __init__(self, port: int, logs: Path, data_dir: Path) -> None:
         """Listen on `port` and keep the objects in `data_dir`."""
         command = python_module(
-            "gcp_storage_emulator",
+            "local.storage_server",
             *("--data-dir", str(data_dir), "start", "--host", HOST, "--port", str(port), "--quiet"),
         )
         super().__init__(self.label, command, port, logs / "storage.log")
@@ -126,6 +133,39 @@ class AlertingFunction(Service):
     def environment(self) -> dict[str, str]:
         """Return ALERT_LOG, the file of delivered alerts, and FUNCTION_URL."""
         return {"ALERT_LOG": str(self._alert_log), "FUNCTION_URL": self.push_endpoint}
+
+
+class Archiver(Service):
+    """Writes what the events topic gets into `raw/` of the bucket; it listens on no port."""
+
+    label = "Raw archive"
+
+    def __init__(self, logs: Path, names: Names, pubsub: Service, bucket: Service) -> None:
+        """Read from `pubsub` and write to `bucket`."""
+        self._subscription = names.subscription(ARCHIVE_SUBSCRIPTION)
+        command = python_module("local.archiver", "--subscription", self._subscription, "--to", RAW_ARCHIVE)
+        variables = pubsub.environment() | bucket.environment()
+        super().__init__(self.label, command, 0, logs / "archiver.log", variables)
+
+    @property
+    def where(self) -> str:
+        """The folder."""
+        return f"{RAW_ARCHIVE}/"
+
+    def wait_until_it_answers(self, timeout_seconds: float, given_up: Callable[[], bool]) -> None:
+        """Return once it would hear SIGTERM, and so archive everything before it ends."""
+        deadline = time.monotonic() + timeout_seconds
+        while not given_up() and READY not in self.log_path.read_text(errors="replace"):
+            self.check()
+            if time.monotonic() > deadline:
+                raise PartFailedError(
+                    f"{self.name} has not started after {timeout_seconds:g} s.{self.log_tail()}"
+                )
+            time.sleep(0.03)
+
+    def environment(self) -> dict[str, str]:
+        """Return ARCHIVE_SUBSCRIPTION, which is its alone, and RAW_ARCHIVE, the folder."""
+        return {"ARCHIVE_SUBSCRIPTION": self._subscription, "RAW_ARCHIVE": RAW_ARCHIVE}
 
 
 def official_pubsub_script() -> Path | None:

@@ -16,6 +16,7 @@ from local.names import DEFAULT_PROJECT, Names
 from local.resources import create_bucket, create_dataset, create_pubsub_resources
 from local.services import (
     AlertingFunction,
+    Archiver,
     BigqueryEmulator,
     EmbeddedPubsub,
     OfficialPubsub,
@@ -26,7 +27,8 @@ from local.services import (
 from local.state import StateFolder
 from pipeline.contract import Contract, load_contract
 
-PARTS = ("pubsub", "bigquery", "storage", "function")
+LISTENING_PARTS = ("pubsub", "bigquery", "storage", "function")
+PARTS = (*LISTENING_PARTS, "archiver")
 PUBSUB_KINDS = ("embedded", "official", "auto")
 
 _START_TIMEOUT_SECONDS = 60.0
@@ -53,13 +55,15 @@ class Stack:
     ) -> None:
         """Describe a stack.
 
-        `parts` and the keys of `ports` are names of PARTS, `pubsub` is one of PUBSUB_KINDS; port 0 (the
-        default) means a free one. `fresh` removes what earlier runs left. `report` is told one line per
-        part, once it is ready.
+        `parts` are names of PARTS, the keys of `ports` of LISTENING_PARTS, `pubsub` is one of PUBSUB_KINDS;
+        port 0 (the default) means a free one. `fresh` removes what earlier runs left. `report` is told one
+        line per part, once it is ready.
         """
-        unknown = set(parts) - set(PARTS) | set(ports or {}) - set(PARTS)
+        unknown = set(parts) - set(PARTS) | set(ports or {}) - set(LISTENING_PARTS)
         if unknown or pubsub not in PUBSUB_KINDS:
             raise ValueError(f"no such part of the stack: {sorted(unknown) or pubsub}")
+        if "archiver" in parts and not {"pubsub", "storage"} <= set(parts):
+            raise ValueError("the archiver needs the parts pubsub and storage")
         self.environment: dict[str, str] = {}
         self.state = StateFolder(state_dir)
         self._names = Names(project)
@@ -111,8 +115,15 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """End everything this stack started. Stopping twice does nothing."""
+        """End everything this stack started. Stopping twice does nothing.
+
+        The archiver ends first, while the others are there: what was published before is then in `raw/`.
+        """
         self._giving_up.set()
+        archiver = self._services.pop("archiver", None)
+        if archiver is not None:
+            archiver.ask_to_end()
+            archiver.wait_until_ended(_END_TIMEOUT_SECONDS)
         for service in self._services.values():
             service.ask_to_end()
         deadline = time.monotonic() + _END_TIMEOUT_SECONDS
@@ -152,7 +163,9 @@ class Stack:
             return BigqueryEmulator(port, state.logs, state.bigquery, self._names.project)
         if part == "storage":
             return StorageEmulator(port, state.logs, state.storage)
-        return AlertingFunction(port, state.logs, state.alerts, self._names)
+        if part == "function":
+            return AlertingFunction(port, state.logs, state.alerts, self._names)
+        return Archiver(state.logs, self._names, self._services["pubsub"], self._services["storage"])
 
     def _prepare_services(self, contract: Contract) -> None:
         """Wait for each part and create its resources, all parts side by side; first error wins."""
@@ -177,9 +190,11 @@ class Stack:
         if part == "pubsub":
             function = self._services.get("function")
             push_endpoint = function.push_endpoint if isinstance(function, AlertingFunction) else None
-            create_pubsub_resources(service.address, self._names, push_endpoint)
+            create_pubsub_resources(
+                service.address, self._names, push_endpoint, archived="archiver" in self._services
+            )
         elif part == "bigquery":
             create_dataset(service.address, self._names, contract)
         elif part == "storage":
             create_bucket(f"http://{service.address}", self._names)
-        self._report(f"{service.name:<20} {service.address}")
+        self._report(f"{service.name:<20} {service.where}")

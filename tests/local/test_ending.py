@@ -61,7 +61,7 @@ def test_part_that_dies_is_named_with_its_log_and_ends_the_stack(start_up: Calla
     (storage,) = [
         pid
         for pid, command in (line.split(maxsplit=1) for line in table.stdout.splitlines())
-        if int(pid) in children and "gcp_storage_emulator" in command
+        if int(pid) in children and "local.storage_server" in command
     ]
     os.kill(int(storage), signal.SIGKILL)
     code, _, errors = up.wait()

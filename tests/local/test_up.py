@@ -64,6 +64,8 @@ def test_environment_file_names_every_resource(variables: dict[str, str], up: An
         "ALERTS_TOPIC": "projects/local-shop/topics/order-alerts",
         "OUTPUT_BUCKET": "gs://shop-events-output",
         "BQ_DATASET": "local-shop:ecommerce_events",
+        "ARCHIVE_SUBSCRIPTION": "projects/local-shop/subscriptions/events-archive",
+        "RAW_ARCHIVE": "gs://shop-events-output/raw",
         "ALERT_LOG": str(up.state / "alerts" / "alerts.jsonl"),
     }
     variables.update(addresses)
@@ -81,6 +83,7 @@ def test_every_topic_has_its_subscription(pubsub: grpc.Channel, variables: dict[
     found = {s.name.split("/")[-1]: (s.topic.split("/")[-1], s.push_config.push_endpoint) for s in listed}
     assert found == {
         "events-sub": ("events", ""),
+        "events-archive": ("events", ""),
         "events-dlq-sub": ("events-dlq", ""),
         "order-alerts-push": ("order-alerts", variables["FUNCTION_URL"]),
     }
