@@ -1,0 +1,1 @@
+"""Publishes dead letters again: `python -m pipeline.replay`. docs/replay.md"""

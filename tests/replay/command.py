@@ -1,0 +1,60 @@
+"""`python -m pipeline.replay` on a plant's resources."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+from unittest import mock
+
+from pipeline.replay.__main__ import main
+from tests.endtoend.pipeline_process import REPOSITORY
+from tests.endtoend.plant import Plant
+
+FROM_TABLE = "table"
+FROM_SUBSCRIPTION = "subscription"
+
+
+class Ended(NamedTuple):
+    """What a replay has said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def arguments(plant: Plant, source: str, *flags: str) -> list[str]:
+    """The flags for a plant; of two flags of one name the last counts."""
+    given = [f"--from={source}", f"--bq_dataset={plant.dataset}", f"--topic={plant.topic}"]
+    if source == FROM_SUBSCRIPTION:
+        given += [f"--dlq_subscription={plant.dlq_subscription}", "--idle_seconds=0.5"]
+    return [*given, "--wait_seconds=0", *flags]
+
+
+def replay(plant: Plant, source: str, *flags: str) -> Ended:
+    """Replay in this process: starting another one takes seconds."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, plant.stack.environment),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = main(arguments(plant, source, *flags))
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+def start(plant: Plant, source: str, *flags: str) -> subprocess.Popen[str]:
+    """Replay in a process of its own, as a user does."""
+    command: Sequence[str] = [sys.executable, "-m", "pipeline.replay", *arguments(plant, source, *flags)]
+    return subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, **plant.stack.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
