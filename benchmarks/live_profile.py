@@ -32,7 +32,8 @@ from pipeline.graph import build_graph
 from pipeline.live.bundles import make_bundles_cheap
 from pipeline.live.reflection import remember_signatures
 from pipeline.options import parse_job
-from pipeline.source import Ignore
+from pipeline.source import DeduplicateSettings, Ignore
+from pipeline.transforms.deduplication import Deduplicate
 from pipeline.windows import beam_timestamp
 
 SLACK_US = 1_000_000
@@ -73,12 +74,20 @@ class PreparedSource(NamedTuple):
         """PBegin -> list[RawMessage]."""
         return ReadPrepared(self.chunks)
 
+    def deduplicate(self, settings: DeduplicateSettings) -> beam.PTransform:
+        """As the live source does."""
+        return Deduplicate(settings.ttl_seconds, settings.buckets)
+
     def observe_written(self) -> beam.PTransform:
         """Nobody listens."""
         return Ignore()
 
     def acknowledge(self) -> beam.PTransform:
         """There is nothing to acknowledge."""
+        return Ignore()
+
+    def record_loads(self) -> beam.PTransform:
+        """There are no files."""
         return Ignore()
 
 

@@ -12,6 +12,7 @@ from pipeline.bigquery_client import table_id
 from pipeline.bigquery_insert import insert_concurrently
 from pipeline.bigquery_refusals import STAGE, dead_letter, errors_by_position
 from pipeline.bigquery_rows import InsertReport, InsertSettings, Row
+from pipeline.chunks import Chunk
 from pipeline.elements import DeadLetter, Event
 from pipeline.errors import PipelineError
 
@@ -55,7 +56,8 @@ class WriteEvents(beam.PTransform):
 
     def expand(self, events: beam.PCollection) -> WriteOutputs:
         """Apply the transform."""
-        outputs = events | "InsertEvents" >> beam.ParDo(self._insert).with_outputs(REFUSED, main="written")
+        insert = beam.ParDo(self._insert).with_output_types(Chunk, refused=Chunk)
+        outputs = events | "InsertEvents" >> insert.with_outputs(REFUSED, main="written")
         return WriteOutputs(outputs["written"], outputs[REFUSED])
 
 

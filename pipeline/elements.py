@@ -57,3 +57,5 @@ class DeadLetter(NamedTuple):
     errors: tuple[ContractError, ...]
     event_type: str | None
     failed_at_us: int
+    counts_at_us: int | None = None
+    """When the ledger counts it if its message has no publish time; None: when it failed."""

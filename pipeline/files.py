@@ -1,27 +1,30 @@
-"""Reading newline-delimited files, in chunks: what a backfill has instead of a subscription."""
+"""Finding and reading files, in ranges and blocks of lines: what a backfill has instead of a subscription."""
 
 from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterable, Iterator
+import zlib
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator
 from typing import IO, NamedTuple
 
-import apache_beam as beam
 from apache_beam.internal.gcp import auth
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.transforms.window import TimestampedValue
 
+from pipeline.avro_files import check_avro, read_avro
 from pipeline.elements import RawMessage
-from pipeline.errors import UsageError
-from pipeline.lines import split_lines, to_messages
-from pipeline.source import Ignore
-from pipeline.windows import beam_timestamp
+from pipeline.errors import PipelineError, UsageError
+from pipeline.lines import read_message_at, read_messages
 
-CHUNK_BYTES = 1_000_000
+BLOCK_BYTES = 4_000_000
+"""What goes through the graph at a time: as many lines as that, uncompressed."""
 RANGE_BYTES = 16_000_000
-"""What one worker reads at a time of a file that is not compressed."""
+"""What one worker takes at a time of a file that can be cut."""
+AVRO = ".avro"
+_WHOLE = (".gz", AVRO)
+"""Files that only make sense from their beginning."""
 
 
 class InputFile(NamedTuple):
@@ -40,41 +43,16 @@ class ByteRange(NamedTuple):
     end: int
 
 
-class FileSource(NamedTuple):
-    """Files that match `input_path`, a glob of local files or of `gs://` objects, plain or `.gz`."""
+class Block(NamedTuple):
+    """Whole lines of a file."""
 
-    ranges: tuple[ByteRange, ...]
-
-    def read(self) -> beam.PTransform:
-        """PBegin -> list[RawMessage]."""
-        return ReadFiles(self.ranges)
-
-    def observe_written(self) -> beam.PTransform:
-        """Nobody listens."""
-        return Ignore()
-
-    def acknowledge(self) -> beam.PTransform:
-        """There is nothing to acknowledge."""
-        return Ignore()
+    offset: int
+    """The first byte, from the start of the uncompressed file."""
+    data: bytes
 
 
-class ReadFiles(beam.PTransform):
-    """Read byte ranges of files, line by line but chunk-wise.
-
-    Output: list[RawMessage], about `CHUNK_BYTES` each, stamped with the earliest publish time in it.
-    """
-
-    def __init__(self, ranges: tuple[ByteRange, ...]) -> None:
-        super().__init__()
-        self.ranges = ranges
-
-    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        return (
-            begin
-            | "ListRanges" >> beam.Create(self.ranges)
-            | "SpreadRanges" >> beam.Reshuffle()
-            | "ReadRange" >> beam.ParDo(_ReadRange()).with_output_types(list)
-        )
+class FileDamaged(PipelineError):
+    """A file ends in the middle or cannot be decompressed."""
 
 
 def find_files(input_path: str) -> tuple[InputFile, ...]:
@@ -91,51 +69,117 @@ def find_files(input_path: str) -> tuple[InputFile, ...]:
         raise UsageError(f"--input_path={input_path} matches no file: check the path, and quote the glob.")
     files = [InputFile(each.path, each.size_in_bytes) for each in match.metadata_list]
     for file in files:
-        try:
-            open_file(file.path).close()
-        except Exception as error:
-            raise UsageError(f"--input_path: {file.path} cannot be read: {_reason(error)}") from error
+        _check(file)
     return tuple(sorted(files))
 
 
+def _check(file: InputFile) -> None:
+    try:
+        with open_file(file.path) as opened:
+            if file.path.endswith(AVRO) and file.size:
+                check_avro(file.path, opened)
+            elif file.path.endswith(".gz") and file.size and opened.read(2) != b"\x1f\x8b":
+                raise UsageError(f"--input_path: {file.path} is not compressed by gzip, whatever its name.")
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"--input_path: {file.path} cannot be read: {_reason(error)}") from error
+
+
 def cut_into_ranges(files: Iterable[InputFile]) -> tuple[ByteRange, ...]:
-    """The ranges that together are all lines of `files`; a compressed file is one range."""
+    """The ranges that together are all lines of `files`."""
     ranges: list[ByteRange] = []
     for path, size in files:
-        step = size if path.endswith(".gz") else RANGE_BYTES
+        step = size if path.endswith(_WHOLE) else RANGE_BYTES
         ranges += [ByteRange(path, start, min(start + step, size)) for start in range(0, size, step or 1)]
     return tuple(ranges)
 
 
-def read_chunks(byte_range: ByteRange) -> Iterator[list[RawMessage]]:
-    """The messages of a range, in chunks.
+class ReadChunk(NamedTuple):
+    """What stands in a block."""
 
-    Raises OSError, or gzip.BadGzipFile, if the file cannot be read.
+    messages: list[RawMessage]
+    apart: list[tuple[int, RawMessage]]
+    """(place, message) of those that were asked for apart."""
+
+
+def read_chunks(byte_range: ByteRange, apart: Collection[int] = ()) -> Iterator[ReadChunk]:
+    """The messages of a range, a chunk for each block, and apart from them those at the places `apart`.
+
+    A place is the offset of a line, or in an Avro file the number of a record.
+    Raises FileDamaged, AvroFileError, or OSError if the file cannot be read.
+    """
+    path = byte_range.path
+    places = sorted(apart)
+    among = frozenset(places)
+    if path.endswith(AVRO):
+        for first, messages in read_records(path):
+            numbered = list(enumerate(messages, first))
+            yield ReadChunk(
+                [each for place, each in numbered if place not in among],
+                [(place, each) for place, each in numbered if place in among],
+            )
+        return
+    for offset, data in read_blocks(byte_range):
+        here = places[bisect_left(places, offset) : bisect_left(places, offset + len(data))]
+        yield ReadChunk(
+            read_messages(path, data, offset, among),
+            [(place, read_message_at(path, data, offset, place)) for place in here],
+        )
+
+
+def read_places(byte_range: ByteRange, places: Collection[int]) -> Iterator[tuple[int, RawMessage]]:
+    """(place, message) of the messages at some places of a range, and nothing of the others.
+
+    Raises as read_chunks.
+    """
+    path = byte_range.path
+    if path.endswith(AVRO):
+        among = frozenset(places)
+        for first, messages in read_records(path):
+            yield from ((place, each) for place, each in enumerate(messages, first) if place in among)
+        return
+    wanted = sorted(places)
+    for offset, data in read_blocks(byte_range):
+        for place in wanted[bisect_left(wanted, offset) : bisect_left(wanted, offset + len(data))]:
+            yield place, read_message_at(path, data, offset, place)
+
+
+def read_records(path: str) -> Iterator[tuple[int, list[RawMessage]]]:
+    """(number of the first, messages) of an Avro file, a chunk at a time."""
+    first = 0
+    with open_file(path) as raw:
+        for messages in read_avro(path, raw, BLOCK_BYTES):
+            yield first, messages
+            first += len(messages)
+
+
+def read_blocks(byte_range: ByteRange) -> Iterator[Block]:
+    """The lines of a range of a plain or compressed text file.
+
+    Raises FileDamaged, or OSError if the file cannot be read.
     """
     path = byte_range.path
     with open_file(path) as raw:
         if path.endswith(".gz"):
-            with gzip.GzipFile(fileobj=raw) as unzipped:
-                yield from _chunks(path, unzipped, 0, None)
+            try:
+                with gzip.GzipFile(fileobj=raw) as unzipped:
+                    yield from _blocks(unzipped, 0, None)
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise FileDamaged(f"{path} is cut off or damaged: {_reason(error)}") from error
         else:
-            offset = _seek_line(raw, byte_range.start)
-            yield from _chunks(path, raw, offset, byte_range.end)
+            yield from _blocks(raw, _seek_line(raw, byte_range.start), byte_range.end)
 
 
-def _chunks(
-    path: str, file: IO[bytes] | gzip.GzipFile, offset: int, end: int | None
-) -> Iterator[list[RawMessage]]:
+def _blocks(file: IO[bytes] | gzip.GzipFile, offset: int, end: int | None) -> Iterator[Block]:
     while end is None or offset < end:
-        wanted = CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - offset)
-        data = file.read(wanted)
+        data = file.read(BLOCK_BYTES if end is None else min(BLOCK_BYTES, end - offset))
         if not data:
             return
         if not data.endswith(b"\n"):
             data += file.readline()
-        messages = to_messages(path, split_lines(data, offset))
+        yield Block(offset, data)
         offset += len(data)
-        if messages:
-            yield messages
 
 
 def _seek_line(file: IO[bytes], start: int) -> int:
@@ -163,10 +207,3 @@ def _be_anonymous_towards_an_emulator() -> None:
 
 def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
-
-
-class _ReadRange(beam.DoFn):
-    def process(self, byte_range: ByteRange) -> Iterator[TimestampedValue]:
-        for messages in read_chunks(byte_range):
-            published = [m.publish_time_us for m in messages if m.publish_time_us is not None]
-            yield TimestampedValue(messages, beam_timestamp(min(published, default=0)))

@@ -56,12 +56,19 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("is_backfill", "Read files instead of a subscription, and end.", default=False, type=truth),
         Flag(
             "input_path",
-            "Files of a backfill: newline-delimited events or archived envelopes, plain or .gz; a glob.",
+            "Files of a backfill, a glob: events or archived envelopes, a line each, plain or .gz, or .avro.",
             form=re.compile(r".+"),
-            example="gs://BUCKET/raw/*.jsonl.gz or a local glob",
+            example="gs://BUCKET/raw/**.jsonl.gz or a local glob",
             required=True,
             only="backfill",
             also="s3_path",
+        ),
+        Flag(
+            "reload",
+            "Load files again whose content is in _load_metadata; without the flag they are skipped.",
+            default=False,
+            type=truth,
+            only="backfill",
         ),
         Flag(
             "output_bucket",

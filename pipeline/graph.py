@@ -10,21 +10,21 @@ from apache_beam.transforms.window import GlobalWindows
 
 from pipeline.bigquery_sink import WriteEvents, WriteOutputs
 from pipeline.bigquery_stock import WriteEventsStock
-from pipeline.chunks import GatherChunks
+from pipeline.chunks import Chunk, GatherChunks
 from pipeline.clock import now_us
 from pipeline.elements import DeadLetter, Event
 from pipeline.rows import Run
-from pipeline.source import Source
+from pipeline.source import DeduplicateSettings, Source
 from pipeline.tables import Tables, WriteRows
 from pipeline.transforms.alerting import AlertSettings, SendAlerts
 from pipeline.transforms.anomalies import AnomalySettings, DetectAnomalies
 from pipeline.transforms.dead_letters import DeadLetterSettings, KeepDeadLetters
-from pipeline.transforms.deduplication import Deduplicate
 from pipeline.transforms.finishing import MessageIds
 from pipeline.transforms.lake import LakeSettings, WriteLake
+from pipeline.transforms.loads import LoadOutcomes
 from pipeline.transforms.order_metrics import SummarizeOrders, SummarizeSettings, ToMetricRows
 from pipeline.transforms.parsing import ParseMessages, ParseSettings
-from pipeline.transforms.quality import LedgerSettings, MeasureQuality, ToLedgerRows
+from pipeline.transforms.quality import LedgerSettings, MeasureQuality, Outcomes, ToLedgerRows
 
 
 class GraphSettings(NamedTuple):
@@ -35,8 +35,7 @@ class GraphSettings(NamedTuple):
     table_names: Mapping[str, str]
     """Table of each event type."""
     bigquery_write: str
-    dedup_ttl_seconds: int
-    dedup_buckets: int
+    deduplicate: DeduplicateSettings
     parse: ParseSettings
     dead_letters: DeadLetterSettings
     lake: LakeSettings
@@ -56,28 +55,31 @@ def build_graph(pipeline: beam.Pipeline, source: Source, settings: GraphSettings
     """Add the whole graph to `pipeline`."""
     messages = pipeline | "ReadMessages" >> source.read()  # [RawMessage]
     parsed = messages | "ParseMessages" >> ParseMessages(settings.parse)  # [Event], [DeadLetter]
-    unique = parsed.events | "Deduplicate" >> Deduplicate(
-        settings.dedup_ttl_seconds, settings.dedup_buckets
-    )  # [Event], [Event]
+    unique = parsed.events | "Deduplicate" >> source.deduplicate(settings.deduplicate)  # [Event], [Event]
 
     tables = unique.events | "WriteEvents" >> _write_events(settings)  # [Event], [DeadLetter]
-    refused = (parsed.dead_letters, tables.refused) | "AllRefused" >> beam.Flatten()
-    kept = refused | "KeepDeadLetters" >> KeepDeadLetters(settings.dead_letters)  # [DeadLetter]
+    refused = {"Parse": parsed.dead_letters, "BigQuery": tables.refused}
+    kept = refused | "KeepDeadLetters" >> KeepDeadLetters(settings.dead_letters)  # [DeadLetter] of each
     in_lake = tables.written | "WriteLake" >> WriteLake(settings.lake)  # [message_id]
 
     orders = tables.written | "SummarizeOrders" >> SummarizeOrders(settings.summarize)  # Revision
-    outcomes = (tables.written, unique.duplicates, kept)
+    outcomes = Outcomes(tables.written, unique.duplicates, kept)
     ledger = outcomes | "MeasureQuality" >> MeasureQuality(settings.ledger)  # Revision
-    _write_rows(orders.windows, "order_metrics", ToMetricRows(settings.run), settings)
-    _write_rows(orders.hours, "hourly_metrics", ToMetricRows(settings.run), settings)
-    _write_rows(ledger, "data_quality_metrics", ToLedgerRows(settings.run), settings)
+    metrics = (
+        _write_rows(orders.windows, "order_metrics", ToMetricRows(settings.run), settings),
+        _write_rows(orders.hours, "hourly_metrics", ToMetricRows(settings.run), settings),
+        _write_rows(ledger, "data_quality_metrics", ToLedgerRows(settings.run), settings),
+    )  # [Row]
 
     alerts = (orders.windows, ledger) | "DetectAnomalies" >> DetectAnomalies(settings.anomalies)  # Alert
-    alerts | "SendAlerts" >> SendAlerts(settings.alerts)
+    sent = alerts | "SendAlerts" >> SendAlerts(settings.alerts)  # Alert
 
     tables.written | "ObserveWritten" >> source.observe_written()
-    finished = (unique.duplicates, kept) | "MessageIds" >> MessageIds()  # [message_id]
-    (in_lake, finished) | "AllFinished" >> beam.Flatten() | "Acknowledge" >> source.acknowledge()
+    finished = [in_lake, unique.duplicates | "DuplicateIds" >> MessageIds()]  # [message_id] of each
+    finished += [letters | f"{stage}RefusedIds" >> MessageIds() for stage, letters in kept.items()]
+    finished | "AllFinished" >> beam.Flatten() | "Acknowledge" >> source.acknowledge()
+    loaded = LoadOutcomes(tables.written, unique.duplicates, kept, (in_lake, *metrics, sent))
+    loaded | "RecordLoads" >> source.record_loads()
 
 
 def _write_events(settings: GraphSettings) -> beam.PTransform:
@@ -91,17 +93,17 @@ def _write_events(settings: GraphSettings) -> beam.PTransform:
 
 def _write_rows(
     revisions: beam.PCollection, table: str, to_rows: beam.PTransform, settings: GraphSettings
-) -> None:
+) -> beam.PCollection:
     camel = "".join(word.capitalize() for word in table.split("_"))
     rows = revisions | f"To{camel}Rows" >> to_rows
-    rows | f"Write{camel}" >> WriteGatheredRows(settings.tables, table)
+    return rows | f"Write{camel}" >> WriteGatheredRows(settings.tables, table)
 
 
 class KeepInLake(beam.PTransform):
     """Without a warehouse events are in the lake only. Input: list[Event]. Output: WriteOutputs."""
 
     def expand(self, events: beam.PCollection) -> WriteOutputs:
-        refused = events | "RefuseNone" >> beam.FlatMap(_none).with_output_types(list)
+        refused = events | "RefuseNone" >> beam.FlatMap(_none).with_output_types(Chunk)
         return WriteOutputs(events, refused)
 
 

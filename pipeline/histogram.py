@@ -29,6 +29,12 @@ class Histogram:
         bucket = math.ceil(math.log(value) / _LOG_GAMMA) if value >= SMALLEST else _ZERO
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
 
+    def add_times(self, times: Mapping[float, int]) -> None:
+        """Count several values, each so many times."""
+        for value, count in times.items():
+            bucket = math.ceil(math.log(value) / _LOG_GAMMA) if value >= SMALLEST else _ZERO
+            self.counts[bucket] = self.counts.get(bucket, 0) + count
+
     def add_all(self, other: Histogram) -> None:
         """Add what another one has counted."""
         for bucket, count in other.counts.items():

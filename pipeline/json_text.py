@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -37,7 +37,9 @@ MAX_POINTER_CHARACTERS = 1_000
 MAX_ERRORS = 1_000
 """Errors listed for one message: a payload of 10 MB could hold millions, and their row would not fit."""
 
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_LEVELS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _LONG_INTEGER = re.compile(rb"[0-9]{19}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT64_MAX = 2**63 - 1
@@ -161,15 +163,8 @@ def _depth(payload: bytes) -> int:
     brackets = payload.count(b"{") + payload.count(b"[")
     if brackets <= MAX_DEPTH:
         return brackets
-    depth = deepest = 0
-    for match in _STRING_OR_BRACKET.finditer(payload):
-        token = match[0]
-        if token in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token in b"]}":
-            depth -= 1
-    return deepest
+    outside_strings = _STRING.sub(b"", payload).translate(None, delete=_NO_BRACKETS)
+    return max(accumulate(map(_LEVELS.__getitem__, outside_strings)), default=0)
 
 
 def _decode(payload: bytes) -> Any:

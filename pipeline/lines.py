@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from binascii import a2b_base64
+from collections.abc import Container
+from typing import Any
 
-import orjson
+from orjson import JSONDecodeError, loads
 
 from pipeline.elements import RawMessage
 from pipeline.rfc3339 import parse_rfc3339_us
@@ -15,38 +14,33 @@ from pipeline.rfc3339 import parse_rfc3339_us
 _ENVELOPE_KEYS = frozenset({"data", "attributes", "message_id", "publish_time"})
 
 
-class Line(NamedTuple):
-    """A line and where it stands."""
+def read_messages(
+    path: str, data: bytes, offset: int, left_out: Container[int] = frozenset()
+) -> list[RawMessage]:
+    """A message for each line of `data`, which begins at `offset` of the uncompressed file.
 
-    offset: int
-    """Its first byte, from the start of the uncompressed file."""
-    text: bytes
-    """Without its line end."""
-
-
-def split_lines(data: bytes, offset: int) -> Iterator[Line]:
-    """The lines of `data`, which begins at `offset`; LF or CRLF ends a line, blank ones are left out."""
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        if end < 0:
-            end = len(data)
-        text = data[start:end].removesuffix(b"\r")
-        if text:
-            yield Line(offset + start, text)
-        start = end + 1
-
-
-def to_messages(path: str, lines: Iterable[Line]) -> list[RawMessage]:
-    """A message for each line.
-
-    A plain line has no attributes and no publish time; its message id is `path:offset`, so that two
-    equal lines stay two messages and one line read twice stays one.
+    LF or CRLF ends a line; blank ones are left out, and lines at the offsets `left_out`. A plain line has
+    no attributes and no publish time; its message id is `path:offset`, so that two equal lines stay two
+    messages and one line read twice stays one.
     """
-    return [read_envelope(line.text) or _plain(path, line) for line in lines]
+    messages: list[RawMessage] = []
+    for line in data.split(b"\n"):
+        text = line[:-1] if line.endswith(b"\r") else line
+        if text and offset not in left_out:
+            messages.append(read_envelope(text, path) or RawMessage(text, {}, f"{path}:{offset}", None, path))
+        offset += len(line) + 1
+    return messages
 
 
-def read_envelope(text: bytes) -> RawMessage | None:
+def read_message_at(path: str, data: bytes, offset: int, place: int) -> RawMessage:
+    """The message in the line that begins at `place`, of `data`, which begins at `offset`."""
+    start = place - offset
+    end = data.find(b"\n", start)
+    text = data[start : end if end >= 0 else None].removesuffix(b"\r")
+    return read_envelope(text, path) or RawMessage(text, {}, f"{path}:{place}", None, path)
+
+
+def read_envelope(text: bytes, path: str | None = None) -> RawMessage | None:
     """The archived message in `{"data": base64, "attributes": {}, "message_id": "", "publish_time": ""}`.
 
     None for any other line. One that is nearly an envelope is taken as a plain line, and ends as a dead
@@ -55,27 +49,20 @@ def read_envelope(text: bytes) -> RawMessage | None:
     if b'"data"' not in text:
         return None
     try:
-        envelope: Any = orjson.loads(text)
+        envelope: Any = loads(text)
         if type(envelope) is not dict or not envelope.keys() <= _ENVELOPE_KEYS:
             return None
+        payload = envelope["data"]
         attributes = envelope.get("attributes") or {}
         message_id = envelope.get("message_id")
         published = envelope.get("publish_time")
-        if not isinstance(message_id, str | None) or not _are_strings(attributes):
+        if type(payload) is not str or not isinstance(message_id, str | None) or not _are_strings(attributes):
             return None
-        return RawMessage(
-            base64.b64decode(envelope["data"].encode(), validate=True),
-            attributes,
-            message_id,
-            None if published is None else parse_rfc3339_us(published),
-        )
-    except (orjson.JSONDecodeError, KeyError, AttributeError, TypeError, ValueError, binascii.Error):
+        published_us = None if published is None else parse_rfc3339_us(published)
+        return RawMessage(a2b_base64(payload, strict_mode=True), attributes, message_id, published_us, path)
+    except (JSONDecodeError, KeyError, TypeError, ValueError):  # ValueError: base64, or a time
         return None
 
 
-def _plain(path: str, line: Line) -> RawMessage:
-    return RawMessage(line.text, {}, f"{path}:{line.offset}", None)
-
-
 def _are_strings(attributes: Any) -> bool:
-    return isinstance(attributes, dict) and all(isinstance(value, str) for value in attributes.values())
+    return type(attributes) is dict and all([type(value) is str for value in attributes.values()])  # noqa: C419

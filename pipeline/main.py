@@ -11,22 +11,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-import apache_beam as beam
-import orjson
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import DefaultCredentialsError
 
+from pipeline.backfill import run_backfill
 from pipeline.clock import now_us
 from pipeline.errors import ContractFileError, PipelineError, UsageError
-from pipeline.files import FileSource, cut_into_ranges, find_files
 from pipeline.graph import build_graph
+from pipeline.live.figures import LiveFigures
 from pipeline.live.source import LiveSource
 from pipeline.options import ONE_MACHINE, Job, parse_job
 from pipeline.progress import Progress
+from pipeline.running import counters_of, make_pipeline, write_stats
 from pipeline.source import PubSubSource
 
 LOGGER = logging.getLogger(__name__)
@@ -49,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for noisy in ("apache_beam", "google", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("apache_beam.runners.direct.executor").addFilter(_last_line_only)
+    logging.getLogger("apache_beam.runners.portability.local_job_service").addFilter(_no_idle_warning)
     try:
         job = parse_job(sys.argv[1:] if argv is None else argv)
     except (UsageError, ContractFileError) as error:
@@ -65,6 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(
+            "stopped: no file counts as loaded; start it again, and it ends in the same tables.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
 
 
 def _last_line_only(record: logging.LogRecord) -> bool:
@@ -73,9 +77,14 @@ def _last_line_only(record: logging.LogRecord) -> bool:
     return True
 
 
+def _no_idle_warning(record: logging.LogRecord) -> bool:
+    """Each worker process warns that it has no folder for what nobody here uses."""
+    return "No semi_persistent_directory found" not in record.getMessage()
+
+
 def run_stock(job: Job) -> int:
     """Run with Beam's own Pub/Sub read: on Dataflow, return once the job is submitted."""
-    pipeline = _pipeline(job)
+    pipeline = make_pipeline(job)
     build_graph(pipeline, PubSubSource(job.input_name), job.graph)
     result = pipeline.run()
     if job.runner == ONE_MACHINE:
@@ -106,29 +115,6 @@ class _StopAsked(Exception):
     """A signal has come."""
 
 
-def run_backfill(job: Job) -> int:
-    """Run over files: on one machine until everything is written, on Dataflow until it is submitted.
-
-    Raises UsageError if there is nothing to read, before anything is written.
-    """
-    files = find_files(job.input_name)
-    LOGGER.info("reading %d files, %d bytes", len(files), sum(each.size for each in files))
-    pipeline = _pipeline(job)
-    build_graph(pipeline, FileSource(cut_into_ranges(files)), job.graph)
-    try:
-        result = pipeline.run()
-        if job.runner == ONE_MACHINE:
-            result.wait_until_finish()
-    except RuntimeError as error:  # this runner keeps nothing of an error but its text
-        raise PipelineError(str(error).strip().rpartition("\n")[2]) from error
-    if job.runner == ONE_MACHINE:
-        counters = counters_of(result)
-        for name in sorted(counters):
-            LOGGER.info("%s: %d", name, counters[name])
-        _write_stats(job, {"counters": counters})
-    return 0
-
-
 def run_live(job: Job) -> int:
     """Run with the live source until it is idle for long enough, or a signal asks to drain.
 
@@ -140,7 +126,8 @@ def run_live(job: Job) -> int:
         slack_us=round(job.live.watermark_slack_seconds * 1_000_000),
         longest_timer_seconds=job.graph.longest_timer_seconds,
     )
-    pipeline = _pipeline(job)
+    figures = LiveFigures(source)
+    pipeline = make_pipeline(job)
     build_graph(pipeline, source, job.graph)
     try:
         source.start()
@@ -148,7 +135,7 @@ def run_live(job: Job) -> int:
         reason = " ".join(str(error).split())
         raise UsageError(f"--input_subscription={job.input_name} cannot be read: {reason}") from error
     try:
-        with _on_signal(source.drain), _drain_when_idle(source, job), Progress(source) as progress:
+        with _on_signal(source.drain), _drain_when_idle(source, job), Progress(figures):
             result = pipeline.run()
             LOGGER.info("reading %s", job.input_name)
             result.wait_until_finish()
@@ -161,15 +148,9 @@ def run_live(job: Job) -> int:
             f"the run has ended with {source.flight.count():,} messages unfinished: they are not "
             "acknowledged; start it again, and they come again."
         )
-    LOGGER.info("drained: %s", progress.figures())
-    _write_stats(job, live_stats(source, result))
+    LOGGER.info("drained: %s", figures.so_far())
+    write_stats(job, live_stats(source, result))
     return 0
-
-
-def _write_stats(job: Job, stats: dict[str, Any]) -> None:
-    if job.live.stats_path is not None:
-        with open(job.live.stats_path, "wb") as stats_file:
-            stats_file.write(orjson.dumps(stats, option=orjson.OPT_INDENT_2))
 
 
 def live_stats(source: LiveSource, result: PipelineResult) -> dict[str, Any]:
@@ -182,27 +163,6 @@ def live_stats(source: LiveSource, result: PipelineResult) -> dict[str, Any]:
         "publish_to_row_ms": {"p50": p50, "p95": p95, "p99": p99},
         "counters": counters_of(result),
     }
-
-
-def counters_of(result: PipelineResult) -> dict[str, int]:
-    """Beam's counters as `namespace.name`, added up over the steps."""
-    counters: dict[str, int] = {}
-    for counter in result.metrics().query()["counters"]:
-        name = f"{counter.key.metric.namespace}.{counter.key.metric.name}"
-        counters[name] = counters.get(name, 0) + counter.committed
-    return counters
-
-
-def _pipeline(job: Job) -> beam.Pipeline:
-    options = PipelineOptions(job.beam_args)
-    options.view_as(StandardOptions).streaming = job.reads != "files"
-    if job.runner == ONE_MACHINE:
-        runner = FnApiRunner() if job.reads == "files" else BundleBasedDirectRunner()
-        return beam.Pipeline(runner=runner, options=options)
-    try:
-        return beam.Pipeline(options=options)
-    except ValueError as error:
-        raise UsageError(f"{job.runner} does not accept its flags: {' '.join(str(error).split())}") from error
 
 
 @contextmanager

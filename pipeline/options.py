@@ -19,17 +19,19 @@ from pipeline.errors import UsageError
 from pipeline.flags import add_flags, all_flags, complaint
 from pipeline.graph import GraphSettings
 from pipeline.rows import Run
+from pipeline.source import DeduplicateSettings
 from pipeline.tables import Tables
 from pipeline.transforms.alerting import AlertSettings
 from pipeline.transforms.anomalies import AnomalySettings
 from pipeline.transforms.dead_letters import DeadLetterSettings
-from pipeline.transforms.deduplication import FOR_EVER
 from pipeline.transforms.lake import LakeSettings
 from pipeline.transforms.order_metrics import HOUR_SECONDS, SummarizeSettings
 from pipeline.transforms.parsing import ParseSettings
 from pipeline.transforms.quality import LedgerSettings
 
 ONE_MACHINE = "BundleBasedDirectRunner"
+ALONE_FROM_ROWS = 1_000
+"""Rows of a backfill's block that make a lake file worth its while."""
 
 
 class LiveSettings(NamedTuple):
@@ -48,6 +50,8 @@ class Job(NamedTuple):
     """`live`, `stock` or `files`."""
     input_name: str
     """The subscription, or the glob of a backfill."""
+    reload: bool
+    """Whether a backfill loads files again that were loaded before."""
     runner: str
     graph: GraphSettings
     live: LiveSettings
@@ -86,6 +90,7 @@ def parse_job(argv: Sequence[str]) -> Job:
     return Job(
         reads,
         flags.input_path if flags.is_backfill else flags.input_subscription,
+        flags.reload,
         ONE_MACHINE if on_one_machine else runner,
         graph_settings(flags, buckets),
         LiveSettings(
@@ -127,8 +132,7 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
         tables=tables,
         table_names={kind: contract.table_of(kind).name for kind in contract.event_types},
         bigquery_write=flags.bigquery_write,
-        dedup_ttl_seconds=FOR_EVER if flags.is_backfill else flags.dedup_ttl_seconds,
-        dedup_buckets=dedup_buckets,
+        deduplicate=DeduplicateSettings(flags.dedup_ttl_seconds, dedup_buckets),
         parse=ParseSettings(
             flags.schemas_path, flags.unknown_fields, flags.max_future_seconds, flags.late_after_seconds
         ),
@@ -139,7 +143,9 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
             None if flags.is_backfill else flags.lake_window_seconds,
             flags.ledger_lateness_seconds,
             flags.lake_shards,
+            ALONE_FROM_ROWS if flags.is_backfill else None,
             flags.schemas_path,
+            names_messages=not flags.is_backfill,
         ),
         summarize=SummarizeSettings(flags.order_window_seconds, pane_seconds, flags.allowed_lateness_seconds),
         ledger=LedgerSettings(flags.quality_window_seconds, pane_seconds, flags.ledger_lateness_seconds),

@@ -100,6 +100,7 @@ class Parser:
         self._tables: dict[str | None, EventTable] = {
             event_type: _event_table(contract, event_type) for event_type in contract.event_types
         }
+        self._clock = 0, format_rfc3339(0)
         self.dropped_fields = 0
         """Fields dropped since construction, under unknown_fields="drop"."""
 
@@ -118,16 +119,24 @@ class Parser:
         if publish_time_us is None:
             publish_time_us = event_time_us
         is_late = publish_time_us - event_time_us > self._late_after_us
-        data[table.event_time] = format_rfc3339(event_time_us)
+        event_time = data[table.event_time] = format_rfc3339(event_time_us)
         data["event_id"] = event_id
         data["schema_version"] = version
         data["is_late"] = is_late
-        data["publish_time"] = format_rfc3339(publish_time_us)
-        data["processed_at"] = format_rfc3339(processed_at_us)
+        data["publish_time"] = (
+            event_time if publish_time_us == event_time_us else format_rfc3339(publish_time_us)
+        )
+        data["processed_at"] = self._clock_text(processed_at_us)
         row = dumps(data)
         return Event(
             table.event_type, event_id, row, event_time_us, publish_time_us, processed_at_us, is_late, message
         )
+
+    def _clock_text(self, time_us: int) -> str:
+        """The time as text; a chunk of messages is processed at one time."""
+        if time_us != self._clock[0]:
+            self._clock = time_us, format_rfc3339(time_us)
+        return self._clock[1]
 
     def validate(self, message: RawMessage) -> ValidEvent:
         """Return what `parse` makes its row from; raises a Rejected that lists the message's errors.
@@ -151,8 +160,11 @@ class Parser:
         # An object that holds event_type, event_id or schema_version is not valid until they are out.
         if table is None or not table.is_surely_valid(data):
             fields = _taken_out(data)
-            if not fields or not all(map(_is_small, fields.values())):
+            if not fields:
                 return self._judge(message)
+            for field in fields.values():
+                if type(field) is not str and not _is_small(field):
+                    return self._judge(message)
             table = self._tables.get(attributes.get("event_type", fields.get("event_type")))
             if event_id is None:
                 event_id = fields.get("event_id")
@@ -264,8 +276,8 @@ def _taken_out(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_small(field: Any) -> bool:
-    """Whether the text of a field cannot hide a fault, such as an integer beyond 64 bits."""
-    return field is None or type(field) is str or (type(field) is int and INT64_MIN <= field <= INT64_MAX)
+    """Whether a field that is no string cannot hide a fault, such as an integer beyond 64 bits."""
+    return field is None or (type(field) is int and INT64_MIN <= field <= INT64_MAX)
 
 
 def _event_time_us(value: Any) -> int | None:

@@ -21,7 +21,7 @@ class Run(NamedTuple):
 
     run_id: str
     run_mode: str
-    """`streaming` or `backfill`."""
+    """`streaming`, `backfill` or `reload`."""
 
 
 def content_id(parts: Iterable[object]) -> str:

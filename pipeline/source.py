@@ -7,21 +7,35 @@ from typing import NamedTuple, Protocol
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
 
-from pipeline.chunks import GatherChunks
+from pipeline.chunks import Chunk, GatherChunks
 from pipeline.elements import RawMessage
+from pipeline.transforms.deduplication import Deduplicate
+
+
+class DeduplicateSettings(NamedTuple):
+    """How long an event id is remembered, and over how many keys the ids are spread."""
+
+    ttl_seconds: int
+    buckets: int
 
 
 class Source(Protocol):
-    """A reader, and the two things a reader may want to hear back."""
+    """A reader, how its events are told from their duplicates, and what it wants to hear back."""
 
     def read(self) -> beam.PTransform:
         """PBegin -> list[RawMessage], stamped with publish time."""
+
+    def deduplicate(self, settings: DeduplicateSettings) -> beam.PTransform:
+        """list[Event] -> DeduplicateOutputs."""
 
     def observe_written(self) -> beam.PTransform:
         """list[Event] that BigQuery has accepted -> nothing."""
 
     def acknowledge(self) -> beam.PTransform:
         """list[str], ids of messages of which every sink has its part -> nothing."""
+
+    def record_loads(self) -> beam.PTransform:
+        """LoadOutcomes, with all that must be written before a file counts as loaded -> nothing."""
 
 
 class Ignore(beam.PTransform):
@@ -40,12 +54,20 @@ class PubSubSource(NamedTuple):
         """PBegin -> list[RawMessage]."""
         return ReadPubSub(self.subscription)
 
+    def deduplicate(self, settings: DeduplicateSettings) -> beam.PTransform:
+        """An id is remembered in state."""
+        return Deduplicate(settings.ttl_seconds, settings.buckets)
+
     def observe_written(self) -> beam.PTransform:
         """Nobody listens."""
         return Ignore()
 
     def acknowledge(self) -> beam.PTransform:
         """The runner acknowledges when a bundle is committed."""
+        return Ignore()
+
+    def record_loads(self) -> beam.PTransform:
+        """There are no files."""
         return Ignore()
 
 
@@ -64,7 +86,7 @@ class ReadPubSub(beam.PTransform):
         return (
             begin
             | "ReadFromPubSub" >> ReadFromPubSub(subscription=self.subscription, with_attributes=True)
-            | "ToRawMessages" >> beam.Map(to_raw_messages).with_output_types(list)
+            | "ToRawMessages" >> beam.Map(to_raw_messages).with_output_types(Chunk)
             | "GatherChunks" >> GatherChunks()
         )
 

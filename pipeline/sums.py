@@ -22,8 +22,7 @@ class ExactSum:
 
     def add_value(self, value: float, times: int = 1) -> None:
         """Add a finite double, `times` times."""
-        numerator, denominator = value.as_integer_ratio()
-        self.units += (times * numerator) << (_SCALE_BITS + 1 - denominator.bit_length())
+        self.units += exact(value) * times
 
     def add(self, other: ExactSum) -> None:
         """Add another sum."""
@@ -43,6 +42,12 @@ class ExactSum:
 
     def __reduce__(self) -> tuple[type[ExactSum], tuple[int]]:
         return ExactSum, (self.units,)
+
+
+def exact(value: float) -> int:
+    """A finite double in the units of ExactSum."""
+    numerator, denominator = value.as_integer_ratio()
+    return numerator << (_SCALE_BITS + 1 - denominator.bit_length())
 
 
 class DistinctCount:

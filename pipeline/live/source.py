@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import apache_beam as beam
 from apache_beam.testing.test_stream import TestStream
 
+from pipeline.chunks import Chunk
 from pipeline.clock import now_us
 from pipeline.elements import Event, RawMessage
 from pipeline.histogram import Histogram
@@ -18,6 +19,8 @@ from pipeline.live.flight import InFlight
 from pipeline.live.reflection import remember_signatures
 from pipeline.live.service import PROBE, TURN_CODER, StreamService
 from pipeline.live.subscription import SubscriptionReader
+from pipeline.source import DeduplicateSettings, Ignore
+from pipeline.transforms.deduplication import Deduplicate
 
 # The runner pickles every DoFn for every bundle, so a DoFn finds its source by the endpoint.
 _SOURCES: dict[str, LiveSource] = {}
@@ -69,6 +72,10 @@ class LiveSource:
         """PBegin -> list[RawMessage]."""
         return ReadLive(self._service.endpoint)
 
+    def deduplicate(self, settings: DeduplicateSettings) -> beam.PTransform:
+        """An id is remembered in state."""
+        return Deduplicate(settings.ttl_seconds, settings.buckets)
+
     def observe_written(self) -> beam.PTransform:
         """list[Event] -> nothing; measures the time from publish to row."""
         return ObserveWritten(self._service.endpoint)
@@ -76,6 +83,10 @@ class LiveSource:
     def acknowledge(self) -> beam.PTransform:
         """list[str], message ids -> nothing; acknowledges them."""
         return Acknowledge(self._service.endpoint)
+
+    def record_loads(self) -> beam.PTransform:
+        """There are no files."""
+        return Ignore()
 
     def collect(self, turn: int) -> list[RawMessage]:
         """The messages of a turn, once."""
@@ -113,7 +124,7 @@ class ReadLive(beam.PTransform):
         return (
             begin
             | "Stream" >> TestStream(coder=TURN_CODER, endpoint=self.endpoint)  # int
-            | "TakeTurn" >> beam.ParDo(_TakeTurn(self.endpoint)).with_output_types(list)
+            | "TakeTurn" >> beam.ParDo(_TakeTurn(self.endpoint)).with_output_types(Chunk)
         )
 
 

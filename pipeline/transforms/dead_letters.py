@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -13,13 +14,13 @@ from apache_beam.metrics import Metrics
 
 from pipeline import __version__
 from pipeline.bigquery_rows import Row
-from pipeline.chunks import GatherChunks
+from pipeline.chunks import Chunk, GatherChunks
 from pipeline.elements import ContractError, DeadLetter
 from pipeline.json_text import MAX_ERRORS
 from pipeline.objects import write_object
 from pipeline.publishing import MAX_MESSAGE_BYTES, OutgoingMessage, publish
 from pipeline.rfc3339 import format_rfc3339
-from pipeline.rows import content_id, row_of
+from pipeline.rows import content_id
 from pipeline.tables import Tables
 
 MAX_PAYLOAD_IN_ROW_BYTES = 1_000_000
@@ -49,8 +50,8 @@ class DeadLetterSettings(NamedTuple):
 class KeepDeadLetters(beam.PTransform):
     """Keep refused messages: in the table `dead_letters` with all errors, and on the DLQ topic.
 
-    Input: list[DeadLetter].
-    Output: list[DeadLetter], the same, once table and topic have them.
+    Input: a PCollection of list[DeadLetter] for each stage that refuses, by a name for it.
+    Output: the same, each list once table and topic have it.
     Raises in the bundle whatever the table or the topic refuse: then nothing is acknowledged.
     """
 
@@ -58,11 +59,21 @@ class KeepDeadLetters(beam.PTransform):
         super().__init__()
         self.settings = settings
 
+    def expand(self, stages: Mapping[str, beam.PCollection]) -> dict[str, beam.PCollection]:
+        # Not flattened: a batch runner would write all of them to its memory first.
+        return {stage: letters | stage >> _Keep(self.settings) for stage, letters in stages.items()}
+
+
+class _Keep(beam.PTransform):
+    def __init__(self, settings: DeadLetterSettings) -> None:
+        super().__init__()
+        self.settings = settings
+
     def expand(self, dead_letters: beam.PCollection) -> beam.PCollection:
         settings = self.settings
         gathered = dead_letters | "GatherChunks" >> GatherChunks()
-        stored = gathered | "Store" >> beam.ParDo(_Store(settings)).with_output_types(list)
-        return stored | "Publish" >> beam.ParDo(_Publish(settings)).with_output_types(list)
+        stored = gathered | "Store" >> beam.ParDo(_Store(settings)).with_output_types(Chunk)
+        return stored | "Publish" >> beam.ParDo(_Publish(settings)).with_output_types(Chunk)
 
 
 def dead_letter_id(letter: DeadLetter) -> str:
@@ -74,10 +85,13 @@ def dead_letter_id(letter: DeadLetter) -> str:
 
 def fingerprint(letter: DeadLetter) -> str:
     """What letters of one cause have in common: stage, reason and paths, whatever the index in an array."""
-    paths = {
-        "/".join("*" if step.isdigit() else step for step in error.path.split("/")) for error in letter.errors
-    }
-    return content_id((letter.stage, letter.reason, *sorted(paths)))[:16]
+    return _fingerprint(letter.stage, letter.reason, tuple({error.path for error in letter.errors}))
+
+
+@lru_cache(maxsize=4_096)
+def _fingerprint(stage: str, reason: str, paths: tuple[str, ...]) -> str:
+    patterns = {"/".join("*" if step.isdigit() else step for step in path.split("/")) for path in paths}
+    return content_id((stage, reason, *sorted(patterns)))[:16]
 
 
 def replay_count(letter: DeadLetter) -> int:
@@ -117,7 +131,7 @@ def dead_letter_row(letter: DeadLetter, uri: str | None) -> Row:
         "payload_uri": uri,
         "payload_bytes": len(message.payload),
     }
-    return row_of(columns, key=(key,))
+    return Row(key, orjson.dumps({name: value for name, value in columns.items() if value is not None}))
 
 
 def dead_letter_message(letter: DeadLetter, uri: str | None) -> OutgoingMessage:

@@ -12,15 +12,13 @@ import apache_beam as beam
 from apache_beam.coders import BytesCoder, VarIntCoder
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
-from pipeline.chunks import GatherChunks
+from pipeline.chunks import Chunk, GatherChunks
 from pipeline.elements import Event
 
 KEY_BYTES = 16
 _TIME_BYTES = 8
 _RECORD_BYTES = KEY_BYTES + _TIME_BYTES
 CACHED_INDEXES = 1_024
-FOR_EVER = 0
-"""`ttl_seconds` of a run that ends: nothing expires."""
 
 
 class DeduplicateOutputs(NamedTuple):
@@ -33,7 +31,7 @@ class DeduplicateOutputs(NamedTuple):
 class Deduplicate(beam.PTransform):
     """Let the first event of each (event_type, event_id) through, and set the others aside.
 
-    An id is known for `ttl_seconds` (s of publish time; FOR_EVER: the whole run) after its first event.
+    An id is known for `ttl_seconds` (s of publish time) after its first event.
     Events are keyed by one of `buckets` hash buckets and shuffled as lists, so that neither the shuffle
     nor the state is paid per event. State per bucket: 24 bytes for each id of up to two `ttl_seconds`.
 
@@ -47,13 +45,11 @@ class Deduplicate(beam.PTransform):
         self.buckets = buckets
 
     def expand(self, events: beam.PCollection) -> DeduplicateOutputs:
+        keep_first = beam.ParDo(_KeepFirst(self.ttl_seconds)).with_output_types(Chunk, duplicates=Chunk)
         split = (
             events
-            | "KeyByBucket"
-            >> beam.ParDo(_KeyByBucket(self.buckets)).with_output_types(
-                tuple[int, list[Event]]
-            )  # (bucket, [Event])
-            | "KeepFirst" >> beam.ParDo(_KeepFirst(self.ttl_seconds)).with_outputs("duplicates", main="first")
+            | "KeyByBucket" >> beam.ParDo(_KeyByBucket(self.buckets)).with_output_types(tuple[int, Chunk])
+            | "KeepFirst" >> keep_first.with_outputs("duplicates", main="first")
         )
         return DeduplicateOutputs(split.first | "GatherChunks" >> GatherChunks(), split.duplicates)
 
@@ -88,7 +84,7 @@ class SeenIds:
         for event in events:
             key = identity_key(event)
             seen_us = self.first_seen_us.get(key)
-            if seen_us is not None and (ttl_us == FOR_EVER or event.publish_time_us < seen_us + ttl_us):
+            if seen_us is not None and event.publish_time_us < seen_us + ttl_us:
                 duplicates.append(event)
                 continue
             self.first_seen_us[key] = event.publish_time_us
@@ -171,4 +167,4 @@ class _KeepFirst(beam.DoFn):
             yield beam.pvalue.TaggedOutput("duplicates", duplicates)
 
     def _period(self, event: Event) -> int:
-        return 0 if self.ttl_us == FOR_EVER else event.publish_time_us // self.ttl_us
+        return event.publish_time_us // self.ttl_us

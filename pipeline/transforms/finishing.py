@@ -6,21 +6,18 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
+from pipeline.chunks import Chunk
 from pipeline.elements import DeadLetter, Event
 
 
 class MessageIds(beam.PTransform):
     """The messages behind events and dead letters.
 
-    Input: a tuple of PCollections of list[Event] or list[DeadLetter]. Output: list[str], message ids.
+    Input: list[Event] or list[DeadLetter]. Output: list[str], message ids.
     """
 
-    def expand(self, elements: tuple[beam.PCollection, ...]) -> beam.PCollection:
-        return (
-            elements
-            | "AllElements" >> beam.Flatten()
-            | "TakeIds" >> beam.ParDo(_TakeIds()).with_output_types(list)
-        )
+    def expand(self, elements: beam.PCollection) -> beam.PCollection:
+        return elements | "TakeIds" >> beam.ParDo(_TakeIds()).with_output_types(Chunk)
 
 
 class _TakeIds(beam.DoFn):

@@ -9,19 +9,24 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import apache_beam as beam
+import orjson
 import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindows, IntervalWindow, TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import PaneInfo
 
 from pipeline.arrow_schema import arrow_schema
+from pipeline.chunks import Chunk
 from pipeline.contract import load_contract
 from pipeline.elements import Event
 from pipeline.objects import write_object
-from pipeline.rfc3339 import format_rfc3339
-from pipeline.windows import beam_timestamp, into_deltas, window_start_us
+from pipeline.rfc3339 import MIN_US, format_rfc3339
+from pipeline.windows import beam_timestamp, into_deltas
+
+HOUR_US = 3_600_000_000
 
 
 class LakeSettings(NamedTuple):
@@ -37,23 +42,29 @@ class LakeSettings(NamedTuple):
     lateness_seconds: int = 604_800
     shards: int = 1
     """Files written side by side for one hour of one type."""
+    alone_from_rows: int | None = None
+    """A chunk that brings so many rows for one file becomes a file of its own. None: none does."""
     schemas_path: str | None = None
+    names_messages: bool = True
+    """Whether somebody waits to hear which messages are in a finished file."""
 
 
 class LakePart(NamedTuple):
     """Rows for one file, as one chunk brings them."""
 
     rows: list[bytes]
+    event_ids: list[str]
     message_ids: list[str]
 
 
 class WriteLake(beam.PTransform):
     """Write events into Parquet files of the contract's Arrow schema, partitioned by event time.
 
-    A file is written under a temporary name and renamed; its name holds window, pane and a hash of its
-    rows, so that a repeated bundle writes the same file again and no pane overwrites another.
+    A file's name holds its window of publish time, its pane and a hash of its event ids, so that a repeated
+    bundle writes the same file again and no pane overwrites another.
 
-    Input: list[Event]. Output: list[str], the message ids of the events in a finished file.
+    Input: list[Event].
+    Output: list[str], for each finished file the message ids of its events; none if not `names_messages`.
     """
 
     def __init__(self, settings: LakeSettings) -> None:
@@ -62,22 +73,71 @@ class WriteLake(beam.PTransform):
 
     def expand(self, events: beam.PCollection) -> beam.PCollection:
         settings = self.settings
+        parts = events | "PartitionByHour" >> beam.ParDo(_PartitionByHour(settings)).with_output_types(
+            tuple[str, LakePart]
+        )
+        if settings.alone_from_rows is None:
+            return parts | "GatherParts" >> _GatherParts(settings)
+        write = beam.ParDo(_WriteLargeParts(settings)).with_output_types(Chunk, small=tuple[str, LakePart])
+        split = parts | "WriteLargeParts" >> write.with_outputs("small", main="written")
+        gathered = split.small | "GatherParts" >> _GatherParts(settings)
+        return (split.written, gathered) | "AllFiles" >> beam.Flatten()
+
+
+class _GatherParts(beam.PTransform):
+    """Write the parts of a window and pane as one file. Input: (key, LakePart). Output: list[str]."""
+
+    def __init__(self, settings: LakeSettings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def expand(self, parts: beam.PCollection) -> beam.PCollection:
+        settings = self.settings
         return (
-            events
-            | "PartitionByHour"
-            >> beam.ParDo(_PartitionByHour(settings)).with_output_types(tuple[str, LakePart])
+            parts
             | "IntoFileWindows"
             >> into_deltas(settings.window_seconds, settings.pane_seconds, settings.lateness_seconds)
             | "GroupByFile" >> beam.GroupByKey()
-            | "WriteFile" >> beam.ParDo(_WriteFile(settings)).with_output_types(list)
+            | "WriteFile" >> beam.ParDo(_WriteFile(settings)).with_output_types(Chunk)
             | "InOneWindow" >> beam.WindowInto(GlobalWindows())
         )
 
 
-def partition_path(event: Event) -> str:
-    """`event_type=…/date=…/hour=…` of the event time."""
-    moment = format_rfc3339(event.event_time_us)
-    return f"event_type={event.event_type}/date={moment[:10]}/hour={moment[11:13]}"
+class _Place(NamedTuple):
+    event_type: str
+    hour: int
+    """Of the event time, since 1970."""
+    window: int
+    """Of the publish time, since 1970."""
+    shard: int
+
+    @property
+    def key(self) -> str:
+        moment = format_rfc3339(self.hour * HOUR_US)
+        path = f"event_type={self.event_type}/date={moment[:10]}/hour={moment[11:13]}"
+        return f"{path}#{self.shard}"
+
+
+def partition(events: Iterable[Event], window_seconds: int, shards: int) -> dict[_Place, LakePart]:
+    """The parts of a chunk, a key and window each."""
+    window_us = window_seconds * 1_000_000
+    places: dict[tuple[str, int, int, int], list[Event]] = {}
+    for event in events:
+        shard = hash_shard(event.event_id, shards) if shards > 1 else 0
+        place = (event.event_type, event.event_time_us // HOUR_US, event.publish_time_us // window_us, shard)
+        there = places.get(place)
+        if there is None:
+            places[place] = [event]
+        else:
+            there.append(event)
+    return {
+        _Place(*place): LakePart(
+            [event.row for event in there],
+            [event.event_id for event in there],
+            [event.message.message_id for event in there if event.message.message_id is not None],
+        )
+        for place, there in places.items()
+    }
 
 
 def parquet_bytes(rows: list[bytes], schema: pa.Schema) -> bytes:
@@ -85,8 +145,9 @@ def parquet_bytes(rows: list[bytes], schema: pa.Schema) -> bytes:
 
     Raises pyarrow.ArrowInvalid if a row does not fit the schema, which no accepted event does.
     """
+    lines = pa.py_buffer(b"\n".join(rows))
     read = pyarrow.json.read_json(
-        io.BytesIO(b"\n".join(rows)),
+        pa.BufferReader(lines),
         read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=1 << 26),
         parse_options=pyarrow.json.ParseOptions(
             explicit_schema=schema,
@@ -110,30 +171,60 @@ class _PartitionByHour(beam.DoFn):
         self.settings = settings
 
     def process(self, events: list[Event]) -> Iterator[TimestampedValue]:
-        parts: dict[tuple[str, int], LakePart] = {}
-        for event in events:
-            start_us = window_start_us(event.publish_time_us, self.settings.window_seconds)
-            key = f"{partition_path(event)}#{hash_shard(event.event_id, self.settings.shards)}"
-            part = parts.setdefault((key, start_us), LakePart([], []))
-            part.rows.append(event.row)
-            if event.message.message_id is not None:
-                part.message_ids.append(event.message.message_id)
-        for (key, start_us), part in parts.items():
-            yield TimestampedValue((key, part), beam_timestamp(start_us))
+        seconds = self.settings.window_seconds
+        for place, part in partition(events, seconds, self.settings.shards).items():
+            yield TimestampedValue((place.key, part), beam_timestamp(place.window * seconds * 1_000_000))
 
 
 def hash_shard(event_id: str, shards: int) -> int:
     """Which of `shards` files an event goes to."""
-    if shards == 1:
-        return 0
     return int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=4).digest(), "big") % shards
 
 
-class _WriteFile(beam.DoFn):
+class _Files:
+    """Writes files, and counts them."""
+
     def __init__(self, settings: LakeSettings) -> None:
         self.settings = settings
         self.files = Metrics.counter("lake", "files_written")
         self.rows = Metrics.counter("lake", "rows_written")
+
+    def write(self, key: str, window_start_us: int, label: str, parts: list[LakePart]) -> list[str]:
+        """Write all parts as one file and return their message ids."""
+        partition_path, _, shard = key.rpartition("#")
+        event_type = partition_path.split("/", 1)[0].removeprefix("event_type=")
+        rows = [row for part in parts for row in part.rows]
+        event_ids = sorted(event_id for part in parts for event_id in part.event_ids)
+        content = hashlib.blake2b(orjson.dumps(event_ids), digest_size=8).hexdigest()
+        start = format_rfc3339(max(MIN_US, window_start_us))[:19].replace(":", "")
+        data = parquet_bytes(rows, _schema(self.settings.schemas_path, event_type))
+        name = f"{start}-shard-{shard}-{label}-{content}.parquet"
+        write_object(f"{self.settings.root}/processed/{partition_path}/{name}", data)
+        self.files.inc()
+        self.rows.inc(len(rows))
+        if not self.settings.names_messages:
+            return []
+        return [message_id for part in parts for message_id in part.message_ids]
+
+
+class _WriteLargeParts(beam.DoFn):
+    def __init__(self, settings: LakeSettings) -> None:
+        self.alone_from_rows = settings.alone_from_rows or 0
+        self.files = _Files(settings)
+
+    def process(
+        self, element: tuple[str, LakePart], timestamp: Timestamp = beam.DoFn.TimestampParam
+    ) -> Iterator[object]:
+        key, part = element
+        if len(part.rows) >= self.alone_from_rows:
+            yield self.files.write(key, timestamp.micros, "chunk", [part])
+        else:
+            yield beam.pvalue.TaggedOutput("small", element)
+
+
+class _WriteFile(beam.DoFn):
+    def __init__(self, settings: LakeSettings) -> None:
+        self.files = _Files(settings)
 
     def process(
         self,
@@ -141,20 +232,6 @@ class _WriteFile(beam.DoFn):
         window: IntervalWindow = beam.DoFn.WindowParam,
         pane: PaneInfo = beam.DoFn.PaneInfoParam,
     ) -> Iterator[list[str]]:
-        key, grouped = element
-        partition, _, shard = key.rpartition("#")
-        parts = list(grouped)
-        rows = sorted(row for part in parts for row in part.rows)
-        if not rows:
-            return
-        event_type = partition.split("/", 1)[0].removeprefix("event_type=")
-        content = hashlib.blake2b(b"\n".join(rows), digest_size=8).hexdigest()
-        name = (
-            f"{format_rfc3339(window.start.micros)[:19].replace(':', '')}-shard-{shard}"
-            f"-pane-{max(0, pane.index)}-{content}.parquet"
-        )
-        data = parquet_bytes(rows, _schema(self.settings.schemas_path, event_type))
-        write_object(f"{self.settings.root}/processed/{partition}/{name}", data)
-        self.files.inc()
-        self.rows.inc(len(rows))
-        yield [message_id for part in parts for message_id in part.message_ids]
+        key, parts = element[0], list(element[1])
+        if parts:
+            yield self.files.write(key, window.start.micros, f"pane-{max(0, pane.index)}", parts)

@@ -10,10 +10,11 @@ import orjson
 from apache_beam.metrics import Metrics
 
 from pipeline.bigquery_rows import Row
+from pipeline.chunks import Chunk
 from pipeline.clock import now_us
 from pipeline.elements import Event
 from pipeline.rows import LARGEST_INTEGER, Run, revision_columns, revision_key, row_of
-from pipeline.sums import DistinctCount, ExactSum, distinct_hash
+from pipeline.sums import DistinctCount, ExactSum, distinct_hash, exact
 from pipeline.transforms.windowed_sums import AddUpDeltas, Revise, Revision, WindowPartials
 from pipeline.windows import window_start_us
 
@@ -134,10 +135,11 @@ def _count_order(dimensions: dict[str, dict[str, OrderTotals]], event: Event) ->
     customer = distinct_hash(order["customer_id"])
     units = sum(item["quantity"] for item in items)
     country = (order.get("shipping_address") or {}).get("country")
+    revenue = exact(order["total_amount"])
     for dimension, value in (("all", "all"), ("status", order["status"]), ("country", country)):
         totals = _totals(dimensions, dimension, value)
         totals.count(customer, units, event.is_late)
-        totals.revenue.add_value(order["total_amount"])
+        totals.revenue.units += revenue
     by_category: dict[str | None, list[dict[str, Any]]] = {}
     for item in items:
         by_category.setdefault(item.get("category"), []).append(item)
@@ -184,7 +186,7 @@ class ToMetricRows(beam.PTransform):
         self.run = run
 
     def expand(self, revisions: beam.PCollection) -> beam.PCollection:
-        return revisions | "MakeRows" >> beam.ParDo(_MakeRows(self.run)).with_output_types(list)
+        return revisions | "MakeRows" >> beam.ParDo(_MakeRows(self.run)).with_output_types(Chunk)
 
 
 class _MakeRows(beam.DoFn):

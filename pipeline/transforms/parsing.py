@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
+from pipeline.chunks import Chunk
 from pipeline.clock import now_us
 from pipeline.contract import load_contract
 from pipeline.elements import DeadLetter, Event, RawMessage
@@ -45,16 +46,20 @@ class ParseMessages(beam.PTransform):
         self.settings = settings
 
     def expand(self, messages: beam.PCollection) -> ParseOutputs:
-        parsed = messages | "Parse" >> beam.ParDo(_Parse(self.settings)).with_outputs(
-            "dead_letters", main="events"
-        )
+        parsed = messages | "Parse" >> beam.ParDo(_Parse(self.settings)).with_output_types(
+            Chunk, dead_letters=Chunk
+        ).with_outputs("dead_letters", main="events")
         return ParseOutputs(parsed.events, parsed.dead_letters)
 
 
 def parse_chunk(
     parser: Parser, messages: Iterable[RawMessage], processed_at_us: int
 ) -> tuple[list[Event], list[DeadLetter]]:
-    """Split messages into events and dead letters, in order."""
+    """Split messages into events and dead letters, in order.
+
+    A dead letter without a publish time counts in the ledger at the time of the earliest event beside it, so
+    that it counts in the same window whenever it is read.
+    """
     events: list[Event] = []
     dead_letters: list[DeadLetter] = []
     for message in messages:
@@ -66,25 +71,28 @@ def parse_chunk(
                     message, "parse", refusal.reason, refusal.errors, refusal.event_type, processed_at_us
                 )
             )
+    if any(letter.message.publish_time_us is None for letter in dead_letters):
+        beside_us = min((event.publish_time_us for event in events), default=None)
+        dead_letters = [letter._replace(counts_at_us=beside_us) for letter in dead_letters]
     return events, dead_letters
 
 
+def parser_of(settings: ParseSettings) -> Parser:
+    """This thread's parser: it counts, and is not for several threads at once."""
+    parser = _PARSERS.by_settings.get(settings)
+    if parser is None:
+        parser = _PARSERS.by_settings[settings] = Parser(
+            load_contract(settings.schemas_path),
+            unknown_fields=settings.unknown_fields,
+            max_future_seconds=settings.max_future_seconds,
+            late_after_seconds=settings.late_after_seconds,
+        )
+    return parser
+
+
 class _Parsers(threading.local):
-    """A parser per thread: it counts, and is not for several threads at once."""
-
     def __init__(self) -> None:
-        self._by_settings: dict[ParseSettings, Parser] = {}
-
-    def of(self, settings: ParseSettings) -> Parser:
-        parser = self._by_settings.get(settings)
-        if parser is None:
-            parser = self._by_settings[settings] = Parser(
-                load_contract(settings.schemas_path),
-                unknown_fields=settings.unknown_fields,
-                max_future_seconds=settings.max_future_seconds,
-                late_after_seconds=settings.late_after_seconds,
-            )
-        return parser
+        self.by_settings: dict[ParseSettings, Parser] = {}
 
 
 _PARSERS = _Parsers()
@@ -96,7 +104,7 @@ class _Parse(beam.DoFn):
         self.dropped = Metrics.counter("contract", "dropped_fields")
 
     def process(self, messages: list[RawMessage]) -> Iterable[object]:
-        parser = _PARSERS.of(self.settings)
+        parser = parser_of(self.settings)
         dropped_before = parser.dropped_fields
         events, dead_letters = parse_chunk(parser, messages, now_us())
         if parser.dropped_fields > dropped_before:

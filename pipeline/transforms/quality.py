@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 
 from pipeline.bigquery_rows import Row
+from pipeline.chunks import Chunk
 from pipeline.clock import now_us
-from pipeline.elements import DeadLetter, Event
+from pipeline.elements import DeadLetter, Event, RawMessage
 from pipeline.histogram import Histogram
 from pipeline.rows import Run, revision_columns, revision_key, row_of
 from pipeline.transforms.windowed_sums import AddUpDeltas, Revise, Revision, WindowPartials
@@ -60,11 +62,15 @@ class Counts:
         self.payload_bytes.add_all(other.payload_bytes)
         self.latency_ms.add_all(other.latency_ms)
 
-    def measure(self, payload: bytes, publish_time_us: int | None, processed_at_us: int) -> None:
-        """Take note of one message's size and delay."""
-        self.payload_bytes.add(len(payload))
-        if publish_time_us is not None:
-            self.latency_ms.add((processed_at_us - publish_time_us) / 1_000)
+    def measure(self, messages: Collection[tuple[RawMessage, int]]) -> None:
+        """Take note of the sizes and delays of messages, each given with the time it was processed, in µs."""
+        self.payload_bytes.add_times(Counter([len(message.payload) for message, _ in messages]))
+        delays_ms = [
+            (processed_at_us - message.publish_time_us) / 1_000
+            for message, processed_at_us in messages
+            if message.publish_time_us is not None
+        ]
+        self.latency_ms.add_times(Counter(delays_ms))
 
     def __reduce__(self) -> tuple[type[Counts], tuple[Any, ...]]:
         return Counts, (
@@ -87,11 +93,18 @@ class LedgerSettings(NamedTuple):
     """As long as Pub/Sub keeps a message: none is too late to be counted."""
 
 
+class Outcomes(NamedTuple):
+    """What became of the messages."""
+
+    accepted: beam.PCollection  # list[Event]
+    duplicates: beam.PCollection  # list[Event]
+    rejected: dict[str, beam.PCollection]  # list[DeadLetter], by where they were refused
+
+
 class MeasureQuality(beam.PTransform):
     """Keep the ledger: received = accepted + duplicates + rejected, per window and event type.
 
-    Input: a tuple of PCollections: accepted list[Event], duplicate list[Event], rejected
-    list[DeadLetter]; each after its sink has written it.
+    Input: Outcomes, each after its sink has written it.
     Output: Revision of {event_type: Counts}, one group per window.
     Units: payload in bytes, latency from publish to processed in ms.
     """
@@ -100,16 +113,15 @@ class MeasureQuality(beam.PTransform):
         super().__init__()
         self.settings = settings
 
-    def expand(
-        self, outcomes: tuple[beam.PCollection, beam.PCollection, beam.PCollection]
-    ) -> beam.PCollection:
-        accepted, duplicates, rejected = outcomes
+    def expand(self, outcomes: Outcomes) -> beam.PCollection:
         settings = self.settings
-        counted = (
-            accepted | "CountAccepted" >> beam.ParDo(_Count(settings.window_seconds, count_accepted)),
-            duplicates | "CountDuplicates" >> beam.ParDo(_Count(settings.window_seconds, count_duplicates)),
-            rejected | "CountRejected" >> beam.ParDo(_Count(settings.window_seconds, count_rejected)),
-        )
+        seconds = settings.window_seconds
+        counted = [
+            outcomes.accepted | "CountAccepted" >> beam.ParDo(_Count(seconds, count_accepted)),
+            outcomes.duplicates | "CountDuplicates" >> beam.ParDo(_Count(seconds, count_duplicates)),
+        ]
+        for stage, letters in outcomes.rejected.items():
+            counted.append(letters | f"CountRejected{stage}" >> beam.ParDo(_Count(seconds, count_rejected)))
         return (
             counted
             | "AllOutcomes" >> beam.Flatten()
@@ -121,46 +133,62 @@ class MeasureQuality(beam.PTransform):
 
 
 Windows = dict[int, dict[str, Counts]]
-
-
-def _counts(windows: Windows, window_seconds: int, publish_time_us: int, event_type: str | None) -> Counts:
-    parts = windows.setdefault(window_start_us(publish_time_us, window_seconds), {})
-    return parts.setdefault(event_type or UNKNOWN, Counts())
+Measured = tuple[RawMessage, int]
+"""A message, and when it was processed, in µs."""
 
 
 def count_accepted(events: Iterable[Event], window_seconds: int) -> Windows:
     """Counts of events that are in their table, by window start (µs) and event type."""
     windows: Windows = {}
-    for event in events:
-        counts = _counts(windows, window_seconds, event.publish_time_us, event.event_type)
-        counts.accepted += 1
-        counts.late += event.is_late
-        counts.measure(event.message.payload, event.message.publish_time_us, event.processed_at_us)
+    for counts, group in _grouped(windows, events, window_seconds):
+        counts.accepted += len(group)
+        counts.late += sum([event.is_late for event in group])
+        counts.measure([(event.message, event.processed_at_us) for event in group])
     return windows
 
 
 def count_duplicates(events: Iterable[Event], window_seconds: int) -> Windows:
     """Counts of events that were seen before, by window start (µs) and event type."""
     windows: Windows = {}
-    for event in events:
-        counts = _counts(windows, window_seconds, event.publish_time_us, event.event_type)
-        counts.duplicates += 1
-        counts.measure(event.message.payload, event.message.publish_time_us, event.processed_at_us)
+    for counts, group in _grouped(windows, events, window_seconds):
+        counts.duplicates += len(group)
+        counts.measure([(event.message, event.processed_at_us) for event in group])
     return windows
+
+
+def _grouped(
+    windows: Windows, events: Iterable[Event], window_seconds: int
+) -> Iterator[tuple[Counts, list[Event]]]:
+    window_us = window_seconds * 1_000_000
+    groups: dict[tuple[int, str], list[Event]] = {}
+    for event in events:
+        key = (event.publish_time_us // window_us, event.event_type)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = [event]
+        else:
+            group.append(event)
+    for (window, event_type), group in groups.items():
+        yield windows.setdefault(window * window_us, {}).setdefault(event_type, Counts()), group
 
 
 def count_rejected(dead_letters: Iterable[DeadLetter], window_seconds: int) -> Windows:
     """Counts of dead letters, by window start (µs) and event type.
 
-    One without a publish time counts in the window in which it failed.
+    One without a publish time counts at its `counts_at_us`, or in the window in which it failed.
     """
     windows: Windows = {}
+    measured: dict[tuple[int, str], list[Measured]] = {}
     for letter in dead_letters:
-        published_us = letter.message.publish_time_us
-        known_us = letter.failed_at_us if published_us is None else published_us
-        counts = _counts(windows, window_seconds, known_us, letter.event_type)
-        counts.rejected += 1
-        counts.measure(letter.message.payload, published_us, letter.failed_at_us)
+        known_us = letter.message.publish_time_us
+        if known_us is None:
+            known_us = letter.failed_at_us if letter.counts_at_us is None else letter.counts_at_us
+        key = (window_start_us(known_us, window_seconds), letter.event_type or UNKNOWN)
+        measured.setdefault(key, []).append((letter.message, letter.failed_at_us))
+    for (start_us, event_type), messages in measured.items():
+        counts = windows.setdefault(start_us, {}).setdefault(event_type, Counts())
+        counts.rejected += len(messages)
+        counts.measure(messages)
     return windows
 
 
@@ -193,7 +221,7 @@ class ToLedgerRows(beam.PTransform):
         self.run = run
 
     def expand(self, revisions: beam.PCollection) -> beam.PCollection:
-        return revisions | "MakeRows" >> beam.ParDo(_MakeRows(self.run)).with_output_types(list)
+        return revisions | "MakeRows" >> beam.ParDo(_MakeRows(self.run)).with_output_types(Chunk)
 
 
 class _Count(beam.DoFn):

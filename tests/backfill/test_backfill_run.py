@@ -58,7 +58,7 @@ def view_rows(stack: Stack, view: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_backfill_counts_what_was_generated_and_a_second_one_changes_no_view(
+def test_a_backfill_counts_what_was_generated_and_to_load_it_again_changes_no_view(
     stack: Stack, tmp_path: Path
 ) -> None:
     manifest = tmp_path / "manifest.json"
@@ -83,7 +83,7 @@ def test_a_backfill_counts_what_was_generated_and_a_second_one_changes_no_view(
         assert ask(stack, orders.format(view)) == [{"n": valid_orders}]
     before = {view: view_rows(stack, view) for view in VIEWS}
 
-    second = backfill(stack, f"--s3_path={tmp_path}/*.jsonl.gz")
+    second = backfill(stack, f"--s3_path={tmp_path}/*.jsonl.gz", "--reload")
 
     assert second.returncode == 0, second.stderr
     assert ask(stack, "SELECT COUNT(*) AS n FROM orders") == [{"n": 2 * valid_orders}]

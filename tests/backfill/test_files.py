@@ -16,7 +16,7 @@ from pipeline.files import ByteRange, cut_into_ranges, find_files, read_chunks
 
 
 def payloads(ranges: tuple[ByteRange, ...] | list[ByteRange]) -> list[bytes]:
-    return [message.payload for each in ranges for chunk in read_chunks(each) for message in chunk]
+    return [message.payload for each in ranges for chunk in read_chunks(each) for message in chunk.messages]
 
 
 @settings(max_examples=200, deadline=None)
@@ -25,7 +25,7 @@ def payloads(ranges: tuple[ByteRange, ...] | list[ByteRange]) -> list[bytes]:
     line_end=st.sampled_from([b"\n", b"\r\n"]),
     cuts=st.sets(st.integers(0, 200)),
     last_end=st.booleans(),
-    chunk_bytes=st.integers(1, 40),
+    block_bytes=st.integers(1, 40),
 )
 def test_wherever_a_file_is_cut_each_line_is_read_once(
     tmp_path_factory: pytest.TempPathFactory,
@@ -33,7 +33,7 @@ def test_wherever_a_file_is_cut_each_line_is_read_once(
     line_end: bytes,
     cuts: set[int],
     last_end: bool,
-    chunk_bytes: int,
+    block_bytes: int,
 ) -> None:
     data = line_end.join(lines) + (line_end if last_end else b"")
     path = tmp_path_factory.mktemp("cut") / "events.jsonl"
@@ -41,7 +41,7 @@ def test_wherever_a_file_is_cut_each_line_is_read_once(
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     ranges = [ByteRange(str(path), start, end) for start, end in pairwise(edges)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "CHUNK_BYTES", chunk_bytes)
+        patch.setattr(files, "BLOCK_BYTES", block_bytes)
         assert payloads(ranges) == [line for line in lines if line]
 
 
@@ -56,12 +56,12 @@ def test_a_compressed_file_is_read_like_a_plain_one(tmp_path: Path) -> None:
 def test_message_ids_do_not_depend_on_where_a_file_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"first\nsecond\nthird\n")
-    whole = [m.message_id for chunk in read_chunks(ByteRange(str(path), 0, 19)) for m in chunk]
+    whole = [m.message_id for chunk in read_chunks(ByteRange(str(path), 0, 19)) for m in chunk.messages]
     cut = [
         m.message_id
         for each in (ByteRange(str(path), 0, 3), ByteRange(str(path), 3, 19))
         for chunk in read_chunks(each)
-        for m in chunk
+        for m in chunk.messages
     ]
     assert whole == cut == [f"{path}:0", f"{path}:6", f"{path}:13"]
 

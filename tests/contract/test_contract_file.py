@@ -277,6 +277,8 @@ def test_the_contract_holds_the_tables_of_the_design() -> None:
         "hourly_metrics",
         "data_quality_metrics",
         "dead_letters",
+        "replays",
+        "_load_metadata",
         "alerts",
     ]
     assert CONTRACT.table_of("inventory") is CONTRACT.tables["inventory_logs"]

@@ -18,6 +18,7 @@ SHELL_VARIABLES = {
     "$INPUT_SUBSCRIPTION": "projects/local-shop/subscriptions/events-sub",
     "$OUTPUT_BUCKET": "gs://shop-events-output",
     "$BQ_DATASET": "local-shop:ecommerce_events",
+    "$RAW_ARCHIVE": "gs://shop-events-output/raw",
     "$DLQ_TOPIC": "projects/local-shop/topics/events-dlq",
     "$ALERTS_TOPIC": "projects/local-shop/topics/order-alerts",
 }

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.flags import Flag, all_flags
 from pipeline.main import main
-from pipeline.options import parse_job
+from pipeline.options import Job, parse_job
 from tests.options.command_line import GIVEN, Complaint, argv, is_numeric, job, named
 
 UNITS = {
@@ -49,6 +49,46 @@ def test_flag_of_a_backfill_is_refused_in_a_streaming_run(flag: Flag, complaint:
     )
 
 
+def test_reload_is_refused_in_a_streaming_run(complaint: Complaint) -> None:
+    assert complaint("--reload") == (
+        "--reload means nothing in a streaming run: add --is_backfill, or the flag."
+    )
+
+
+def backfill(*changes: str) -> Job:
+    return parse_job(argv("--is_backfill", "--input_path=raw/*", *changes, without="input_subscription"))
+
+
+def test_a_backfill_loads_again_only_if_it_is_asked_to() -> None:
+    assert (backfill().reload, backfill("--reload").reload) == (False, True)
+
+
+def test_without_a_warehouse_rows_go_to_the_lake() -> None:
+    assert job("--bq_dataset=none").graph.tables[:2] == (None, "gs://shop-events-output")
+    assert job().graph.tables[:2] == ("local-shop:ecommerce_events", "gs://shop-events-output")
+    graph = job("--bq_dataset=none").graph
+    assert graph.dead_letters.tables == graph.alerts.tables == graph.tables
+
+
+def test_topics_of_a_backfill_are_by_default_in_the_project_of_its_dataset() -> None:
+    graph = backfill("--send_alerts").graph
+    assert graph.dead_letters.topic == "projects/local-shop/topics/events-dlq"
+    assert graph.alerts.topic == "projects/local-shop/topics/order-alerts"
+    assert backfill().graph.alerts.topic is None
+
+
+def test_a_backfill_without_a_warehouse_publishes_only_to_topics_that_are_given() -> None:
+    graph = backfill("--bq_dataset=none", "--send_alerts").graph
+    assert (graph.dead_letters.topic, graph.alerts.topic) == (None, None)
+    topic = "projects/local-shop/topics/refused"
+    assert backfill("--bq_dataset=none", f"--dlq_topic={topic}").graph.dead_letters.topic == topic
+
+
+def test_only_a_backfill_writes_large_parts_of_the_lake_alone() -> None:
+    assert job().graph.lake.alone_from_rows is None
+    assert backfill().graph.lake.alone_from_rows == 1_000
+
+
 def test_subscription_is_refused_in_a_backfill(complaint: Complaint) -> None:
     assert complaint("--is_backfill", "--input_path=raw/*").startswith(
         "--input_subscription means nothing in a backfill run: drop "
@@ -57,7 +97,7 @@ def test_subscription_is_refused_in_a_backfill(complaint: Complaint) -> None:
 
 def test_backfill_needs_its_files(complaint: Complaint) -> None:
     assert complaint("--is_backfill", without="input_subscription") == (
-        "--input_path is missing: name gs://BUCKET/raw/*.jsonl.gz or a local glob."
+        "--input_path is missing: name gs://BUCKET/raw/**.jsonl.gz or a local glob."
     )
 
 

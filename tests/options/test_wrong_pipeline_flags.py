@@ -77,6 +77,8 @@ def test_missing_required_flag_is_named_with_an_example(flag: Flag, complaint: C
         ("bq_dataset", "ecommerce_events"),
         ("bq_dataset", "local-shop:ecommerce-events"),
         ("bq_dataset", "local-shop:ecommerce_events.orders"),
+        ("bq_dataset", "None"),
+        ("bq_dataset", ""),
         ("dlq_topic", "events-dlq"),
         ("dlq_topic", "projects/local-shop/subscriptions/events-dlq"),
         ("alerts_topic", "None"),

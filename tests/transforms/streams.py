@@ -77,7 +77,12 @@ class Script:
 
 def run_batch(elements: list[Any], build: Build) -> Outcome:
     """Build a graph on a bounded collection and run it on the runner of batch jobs."""
-    return _run(beam.Create(elements, reshuffle=False), build, "FnApiRunner", streaming=False)
+    return run_read(beam.Create(elements, reshuffle=False), build)
+
+
+def run_read(read: beam.PTransform, build: Build) -> Outcome:
+    """Build a graph on what a bounded source reads and run it on the runner of batch jobs."""
+    return _run(read, build, "FnApiRunner", streaming=False)
 
 
 def _run(source: beam.PTransform, build: Build, runner: Any, *, streaming: bool) -> Outcome:

@@ -10,7 +10,7 @@ from pipeline.alerts import Alert
 from pipeline.elements import DeadLetter, Event
 from pipeline.transforms.anomalies import AnomalySettings, DetectAnomalies
 from pipeline.transforms.order_metrics import SummarizeOrders, SummarizeSettings
-from pipeline.transforms.quality import LedgerSettings, MeasureQuality
+from pipeline.transforms.quality import LedgerSettings, MeasureQuality, Outcomes
 from tests.transforms.builders import at, event
 from tests.transforms.streams import LONGEST_TIMER_SECONDS, Outcome, Script
 
@@ -25,7 +25,7 @@ def detect(**settings: float) -> Callable[[beam.PCollection], Mapping[str, beam.
         accepted = events | "Valid" >> beam.ParDo(_Take(True))
         rejected = events | "Invalid" >> beam.ParDo(_Take(False)) | beam.Map(_to_letters)
         duplicates = events | "None" >> beam.FlatMap(lambda _: [])
-        outcomes = (accepted, duplicates, rejected)
+        outcomes = Outcomes(accepted, duplicates, {"Parse": rejected})
         ledger = outcomes | MeasureQuality(LedgerSettings(300, LONGEST_TIMER_SECONDS))
         return {"alerts": (orders.windows, ledger) | DetectAnomalies(judged_by)}
 

@@ -1,14 +1,17 @@
-"""GatherChunks: sizes, order and times of the chunks it makes."""
+"""Chunks: sizes, order and times of what GatherChunks makes, and how they are encoded."""
 
 from __future__ import annotations
 
+import pytest
+from apache_beam.coders import registry
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.chunks import GatherChunks, _GatherBundle
+from pipeline.chunks import Chunk, ChunkCoder, GatherChunks, _GatherBundle
+from tests.transforms.builders import dead_letter, event
 from tests.transforms.streams import run_batch
 
 Lists = list[tuple[int, list[int]]]
@@ -63,3 +66,41 @@ def test_lists_of_a_batch_are_gathered() -> None:
     )
     assert sorted(each for chunk in outcome.outputs["chunks"] for each in chunk) == list(range(1_000))
     assert max(map(len, outcome.outputs["chunks"])) == 400
+
+
+CHUNKS = [
+    [],
+    [event(f"e{number}", seconds=number) for number in range(300)],
+    [dead_letter(b"\xff", {"a": "\u2028"}, message_id=None), dead_letter(published=None)],
+    [["nested"], {"any": (1, None)}],
+]
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_a_chunk_is_the_same_after_encoding(chunk: list[object]) -> None:
+    coder = registry.get_coder(Chunk)
+    assert isinstance(coder, ChunkCoder)
+    assert coder.decode(coder.encode(chunk)) == chunk
+
+
+@pytest.mark.parametrize("chunk", CHUNKS[1:3])
+def test_the_estimated_size_of_a_chunk_is_not_far_off(chunk: list[object]) -> None:
+    coder = ChunkCoder()
+    assert 0.5 < coder.estimate_size(chunk) / len(coder.encode(chunk)) < 2
+    assert coder.estimate_size([]) == 0
+
+
+class Counting:
+    """Remembers how often one was pickled."""
+
+    pickled = 0
+
+    def __reduce__(self) -> tuple[type[Counting], tuple[()]]:
+        Counting.pickled += 1
+        return Counting, ()
+
+
+def test_the_size_of_a_chunk_is_estimated_from_one_element() -> None:
+    Counting.pickled = 0
+    assert ChunkCoder().get_impl().estimate_size([Counting() for _ in range(1_000)]) > 1_000
+    assert Counting.pickled == 1

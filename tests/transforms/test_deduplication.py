@@ -1,4 +1,4 @@
-"""Deduplicate on a stream, across chunks, periods and failed bundles, and in a batch."""
+"""Deduplicate on a stream, across chunks, periods and failed bundles."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.elements import Event
 from pipeline.transforms import deduplication
-from pipeline.transforms.deduplication import FOR_EVER, Deduplicate
+from pipeline.transforms.deduplication import Deduplicate
 from tests.transforms.builders import event
-from tests.transforms.streams import Outcome, Script, run_batch
+from tests.transforms.streams import Outcome, Script
 
 TTL_SECONDS = 100
 
@@ -77,12 +77,6 @@ def test_an_id_seen_again_is_known_when_its_bucket_moves_to_another_worker() -> 
     assert ids(outcome, "duplicates") == ["e1 at 260"]
 
 
-def test_for_ever_knows_an_id_to_the_end() -> None:
-    outcome = Script().chunk(copy(0)).chunk(copy(10**6)).run(deduplicate(FOR_EVER))
-    assert ids(outcome, "events") == ["e1 at 0"]
-    assert ids(outcome, "duplicates") == ["e1 at 1e+06"]
-
-
 def test_what_a_failed_bundle_had_seen_is_not_held_against_its_repetition(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -117,14 +111,6 @@ def test_a_process_keeps_a_bounded_number_of_indexes(monkeypatch: pytest.MonkeyP
     outcome = Script().chunk(*events).chunk(*events).run(deduplicate(1_000, buckets=5))
     assert len(deduplication._INDEXES) == 2
     assert sorted(ids(outcome, "duplicates")) == sorted(ids(outcome, "events"))
-
-
-def test_in_a_batch_every_id_passes_once() -> None:
-    chunks = [[copy(0), copy(10**6, "e2")], [copy(10**6), copy(0, "e2"), copy(5, "e3")]]
-    outcome = run_batch(chunks, deduplicate(FOR_EVER, buckets=3))
-    first, duplicates = ids(outcome, "events"), ids(outcome, "duplicates")
-    assert sorted(each.split()[0] for each in first) == ["e1", "e2", "e3"]
-    assert sorted(each.split()[0] for each in duplicates) == ["e1", "e2"]
 
 
 class _Forget(beam.DoFn):

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from pipeline.arrow_schema import arrow_schema
 from pipeline.contract import Column
-from pipeline.transforms.lake import hash_shard, parquet_bytes, partition_path
+from pipeline.elements import Event
+from pipeline.transforms.lake import hash_shard, parquet_bytes, partition
 from tests.contract.messages import CONTRACT, GOOD, PARSER, PROCESSED_US, good, message
 from tests.contract.test_oracle import _spelled, _valid
 from tests.transforms.builders import event
@@ -111,6 +112,10 @@ def test_a_row_that_is_no_accepted_event_is_refused() -> None:
         parquet_bytes([b'{"order_id":"O1"}'], schema)
 
 
+def keys(*events: Event) -> list[str]:
+    return [place.key for place in partition(events, 60, 1)]
+
+
 @pytest.mark.parametrize(
     ("seconds", "path"),
     [
@@ -120,14 +125,14 @@ def test_a_row_that_is_no_accepted_event_is_refused() -> None:
     ],
 )
 def test_partition_is_the_hour_of_the_event_time(seconds: int, path: str) -> None:
-    assert partition_path(event(seconds=seconds, published=90_000)) == path
+    assert keys(event(seconds=seconds, published=90_000)) == [f"{path}#0"]
 
 
 def test_partitions_of_the_first_and_the_last_year_have_four_digits() -> None:
     for text in ("0001-01-01T00", "9999-12-31T23"):
         raw = message(good(order_date=f"{text}:00:00Z"), published_us=None)
-        path = partition_path(PARSER.parse(raw, PROCESSED_US))
-        assert path == f"event_type=order/date={text[:10]}/hour={text[11:]}"
+        path = f"event_type=order/date={text[:10]}/hour={text[11:]}"
+        assert keys(PARSER.parse(raw, PROCESSED_US)) == [f"{path}#0"]
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1), st.integers(1, 1_000))

@@ -71,8 +71,11 @@ def test_dropped_fields_are_counted() -> None:
 def test_finished_messages_are_those_with_an_id() -> None:
     def finish(messages: beam.PCollection) -> Mapping[str, beam.PCollection]:
         parsed = messages | ParseMessages(ParseSettings())
-        return {"ids": (parsed.events, parsed.dead_letters) | MessageIds()}
+        return {
+            "accepted": parsed.events | "Accepted" >> MessageIds(),
+            "refused": parsed.dead_letters | "Refused" >> MessageIds(),
+        }
 
     without_id: RawMessage = GOOD._replace(message_id=None)
     outcome = run_batch([[GOOD, BAD, without_id], [NAMELESS]], finish)
-    assert sorted(outcome.outputs["ids"]) == [["bad"], ["good"]]
+    assert outcome.outputs == {"accepted": [["good"]], "refused": [["bad"]]}

@@ -18,6 +18,7 @@ from pipeline.transforms.quality import (
     Counts,
     LedgerSettings,
     MeasureQuality,
+    Outcomes,
     count_accepted,
     count_duplicates,
     count_rejected,
@@ -145,11 +146,12 @@ def test_rows_of_the_ledger() -> None:
 
 def measure(outcomes: beam.PCollection) -> Mapping[str, beam.PCollection]:
     """Events, those with a message id of `again` as duplicates, and DeadLetters."""
-    ways = [
+    accepted, duplicates, rejected = [
         outcomes | f"Take {name}" >> beam.ParDo(_Take(name)) for name in ("accepted", "duplicate", "rejected")
     ]
+    refused_later = outcomes | "Take none" >> beam.ParDo(_Take("none"))
     return {
-        "ledger": tuple(ways)
+        "ledger": Outcomes(accepted, duplicates, {"Parse": rejected, "BigQuery": refused_later})
         | MeasureQuality(LedgerSettings(WINDOW, LONGEST_TIMER_SECONDS, lateness_seconds=WEEK))
     }
 

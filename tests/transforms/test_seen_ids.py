@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.elements import Event
-from pipeline.transforms.deduplication import FOR_EVER, SeenIds, identity_key
+from pipeline.transforms.deduplication import SeenIds, identity_key
 from tests.transforms.builders import SECOND, event
 
 TTL_SECONDS = 100
@@ -53,10 +53,6 @@ def test_a_duplicate_does_not_prolong_the_time_of_its_id() -> None:
 
 def test_an_earlier_published_copy_that_comes_later_is_a_duplicate() -> None:
     assert split(copies(50, 0)) == (["at 50"], ["at 0"])
-
-
-def test_for_ever_forgets_nothing() -> None:
-    assert split(copies(0, 10**6), FOR_EVER) == (["at 0"], ["at 1e+06"])
 
 
 def test_identity_is_type_and_id() -> None:

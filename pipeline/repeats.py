@@ -1,0 +1,104 @@
+"""Which event ids may stand more than once in files, found without reading the events.
+
+A fingerprint stands for an event id. Two events with the same id have the same fingerprint; two with
+different ids may have, rarely, and are told apart later. So only events whose fingerprint is there
+more than once have to be compared, and these are few.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import crc_hqx
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from orjson import JSONDecodeError, JSONEncodeError, loads
+
+from pipeline.elements import RawMessage
+from pipeline.envelope import derived_id
+from pipeline.lines import read_envelope
+
+_KEY = b'"event_id":"'
+_ENVELOPE = b'{"data":"'
+_ATTRIBUTES = b',"attributes":{'
+_REST = re.compile(rb'\}(?:,"message_id":"[^"]*")?(?:,"publish_time":"[^"]*")?\}\r?')
+
+
+def fingerprint(event_id: bytes) -> int:
+    """48 bits that are the same for the same id (UTF-8), in every process."""
+    return crc32(event_id) | crc_hqx(event_id, 0) << 32
+
+
+def fingerprints_of_lines(data: bytes, offset: int) -> tuple[list[int], list[int]]:
+    """(fingerprints, offsets of their lines) of a block that begins at `offset`.
+
+    A line that can be no event may have none.
+    """
+    fingerprints: list[int] = []
+    offsets: list[int] = []
+    for line in data.split(b"\n"):
+        event_id = _plainly_written_id(line) or _id_in_line(line)
+        if event_id is not None:
+            fingerprints.append(crc32(event_id) | crc_hqx(event_id, 0) << 32)
+            offsets.append(offset)
+        offset += len(line) + 1
+    return fingerprints, offsets
+
+
+def fingerprint_of_message(message: RawMessage) -> int | None:
+    """The fingerprint of the event in a message, or None if it can be no event."""
+    event_id = _id_in_message(message)
+    return None if event_id is None else fingerprint(event_id)
+
+
+def repeated(fingerprints: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """For each of `fingerprints`, whether it is there more than once."""
+    _, inverse, counts = np.unique(fingerprints, return_inverse=True, return_counts=True)
+    return np.asarray(counts[inverse] > 1)
+
+
+def _plainly_written_id(line: bytes) -> bytes | None:
+    """The event id where the line's text alone is proof of it; None decides nothing.
+
+    Without a backslash every quote begins or ends a string. So the only `"event_id":"` is a key, and the
+    id ends with the next quote. Behind a single brace it is a key of the outermost object; an envelope
+    has it among its attributes.
+    """
+    start = line.find(_KEY) + 12
+    if start == 11 or b"\\" in line or line.count(b'"event_id"') != 1:
+        return None
+    end = line.find(b'"', start)
+    if line.count(b"{", 0, start) == 1 and not line.startswith(_ENVELOPE):
+        return line[start:end]
+    quote = line.find(b'"', 9)
+    if not line.startswith(_ENVELOPE) or not line.startswith(_ATTRIBUTES, quote + 1) or start < quote:
+        return None
+    close = line.find(b"}", end)
+    if line.count(b"{", 0, close) == 2 and line.find(b"}", quote, end) < 0 and _REST.fullmatch(line, close):
+        return line[start:end]
+    return None
+
+
+def _id_in_line(line: bytes) -> bytes | None:
+    message = read_envelope(line) or RawMessage(line, {}, None, None)
+    return _id_in_message(message)
+
+
+def _id_in_message(message: RawMessage) -> bytes | None:
+    """The id as pipeline.parse takes it; None if the message can be no event."""
+    event_id = message.attributes.get("event_id")
+    if event_id is None:
+        try:
+            event = loads(message.payload)
+        except JSONDecodeError:
+            return None
+        if type(event) is not dict:
+            return None
+        event_id = event.get("event_id")
+        if event_id is None:
+            try:
+                event_id = derived_id(event)
+            except (JSONEncodeError, RecursionError):  # it nests deeper than any event may
+                return None
+    return event_id.encode("utf-8", "replace") if isinstance(event_id, str) else None

@@ -1,0 +1,168 @@
+"""Which events of a backfill's files are duplicates, found out before the files are processed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import apache_beam as beam
+import numpy as np
+
+from pipeline.chunks import Chunk
+from pipeline.clock import now_us
+from pipeline.errors import Rejected
+from pipeline.files import AVRO, ByteRange, read_blocks, read_places, read_records
+from pipeline.read_counter import AHEAD, ReadCounter
+from pipeline.repeats import fingerprint_of_message, fingerprints_of_lines, repeated
+from pipeline.transforms.deduplication import identity_key
+from pipeline.transforms.parsing import ParseSettings, parser_of
+
+
+class NumberedRange(NamedTuple):
+    """A range and which of all it is, in the order of their paths and places."""
+
+    number: int
+    byte_range: ByteRange
+
+
+class Sighting(NamedTuple):
+    """An event that may be there more than once."""
+
+    number: int
+    """Of its range."""
+    place: int
+    """In its range: the offset of its line, or the number of its record."""
+    publish_time_us: int
+    identity: bytes
+    """pipeline.transforms.deduplication.identity_key of the event."""
+
+
+class LookAhead(beam.PTransform):
+    """Find the events that stand in the files before, by (event_type, event_id).
+
+    First only a fingerprint of each event id is taken, and shuffled in `buckets`, 20 bytes an event. The few
+    events whose fingerprint is there more than once are then read, parsed and compared. The first of equal
+    ones is the one that was published first, and of these the one in the earlier range and place; a message
+    that is refused is nobody's duplicate.
+
+    Input: NumberedRange. Output: (number of a range, [place]), where its duplicates are.
+    Source: docs/adr/0011-files-are-read-ahead.md
+    """
+
+    def __init__(self, parse: ParseSettings, buckets: int, counter: ReadCounter) -> None:
+        super().__init__()
+        self.parse = parse
+        self.buckets = buckets
+        self.counter = counter
+
+    def expand(self, ranges: beam.PCollection) -> beam.PCollection:
+        repeats = (
+            ranges
+            | "TakeFingerprints"
+            >> beam.ParDo(_TakeFingerprints(self.buckets, self.counter)).with_output_types(tuple[int, bytes])
+            | "GroupFingerprints" >> beam.GroupByKey()
+            | "FindRepeats" >> beam.ParDo(_FindRepeats()).with_output_types(tuple[int, bytes])
+        )
+        numbered = ranges | "ByNumber" >> beam.Map(_by_number).with_output_types(tuple[int, ByteRange])
+        read = beam.ParDo(_ReadRepeats(self.parse, self.buckets)).with_output_types(tuple[int, Chunk])
+        return (
+            {"ranges": numbered, "places": repeats}
+            | "JoinRepeats" >> beam.CoGroupByKey()
+            | "ReadRepeats" >> read
+            | "GroupSightings" >> beam.GroupByKey()
+            | "Compare" >> beam.ParDo(_Compare()).with_output_types(tuple[int, list[int]])
+        )
+
+
+def later_ones(sightings: Iterable[Sighting]) -> list[Sighting]:
+    """Those whose event was seen before, whatever order they come in."""
+    seen: set[bytes] = set()
+    later: list[Sighting] = []
+    for sighting in sorted(sightings, key=_order):
+        if sighting.identity in seen:
+            later.append(sighting)
+        seen.add(sighting.identity)
+    return later
+
+
+def _order(sighting: Sighting) -> tuple[int, int, int]:
+    return sighting.publish_time_us, sighting.number, sighting.place
+
+
+def _by_number(each: NumberedRange) -> tuple[int, ByteRange]:
+    return each.number, each.byte_range
+
+
+_FOUND = np.dtype([("fingerprint", np.uint64), ("number", np.uint32), ("place", np.uint64)])
+
+
+class _TakeFingerprints(beam.DoFn):
+    def __init__(self, buckets: int, counter: ReadCounter) -> None:
+        self.buckets = buckets
+        self.counter = counter
+
+    def process(self, numbered: NumberedRange) -> Iterator[tuple[int, bytes]]:
+        for fingerprints, places in _fingerprints(numbered.byte_range):
+            found = np.zeros(len(fingerprints), _FOUND)
+            found["fingerprint"] = fingerprints
+            found["number"] = numbered.number
+            found["place"] = places
+            buckets = found["fingerprint"] % np.uint64(self.buckets)
+            for bucket in range(self.buckets):
+                yield bucket, found[buckets == bucket].tobytes()
+        self.counter.add(AHEAD, numbered.byte_range.end - numbered.byte_range.start)
+
+
+def _fingerprints(byte_range: ByteRange) -> Iterator[tuple[list[int], list[int]]]:
+    if not byte_range.path.endswith(AVRO):
+        for offset, data in read_blocks(byte_range):
+            yield fingerprints_of_lines(data, offset)
+        return
+    for first, messages in read_records(byte_range.path):
+        found = [(fingerprint_of_message(each), place) for place, each in enumerate(messages, first)]
+        known = [(number, place) for number, place in found if number is not None]
+        yield [number for number, _ in known], [place for _, place in known]
+
+
+class _FindRepeats(beam.DoFn):
+    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[tuple[int, bytes]]:
+        found = np.frombuffer(b"".join(element[1]), _FOUND)
+        again = found[repeated(found["fingerprint"])]
+        for number in np.unique(again["number"]):
+            yield int(number), again["place"][again["number"] == number].tobytes()
+
+
+class _ReadRepeats(beam.DoFn):
+    def __init__(self, parse: ParseSettings, buckets: int) -> None:
+        self.parse = parse
+        self.buckets = buckets
+
+    def process(
+        self, element: tuple[int, dict[str, Iterable[object]]]
+    ) -> Iterator[tuple[int, list[Sighting]]]:
+        number, joined = element
+        places = np.frombuffer(b"".join(joined["places"]), np.uint64).tolist()  # type: ignore[arg-type]
+        if not places:
+            return
+        by_bucket: dict[int, list[Sighting]] = {}
+        parser = parser_of(self.parse)
+        processed_at_us = now_us()
+        for byte_range in joined["ranges"]:
+            for place, message in read_places(byte_range, places):  # type: ignore[arg-type]
+                try:
+                    event = parser.parse(message, processed_at_us)
+                except Rejected:
+                    continue  # nobody's duplicate
+                identity = identity_key(event)
+                bucket = int.from_bytes(identity[:4], "big") % self.buckets
+                sighting = Sighting(number, place, event.publish_time_us, identity)
+                by_bucket.setdefault(bucket, []).append(sighting)
+        yield from by_bucket.items()
+
+
+class _Compare(beam.DoFn):
+    def process(self, element: tuple[int, Iterable[list[Sighting]]]) -> Iterator[tuple[int, list[int]]]:
+        places: dict[int, list[int]] = {}
+        for sighting in later_ones(each for sightings in element[1] for each in sightings):
+            places.setdefault(sighting.number, []).append(sighting.place)
+        yield from places.items()
