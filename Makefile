@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pipeline generator local benchmarks tests
 
-.PHONY: help demo test lint types check-function tests bench requirements clean
+.PHONY: help demo test lint types check-function tests parity bench requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -26,6 +26,9 @@ types: $(VENV)/.dev ## Check types
 
 tests: $(VENV)/.dev ## Run all tests
 	$(BIN)/pytest -n 2 --dist loadfile
+
+parity: $(VENV)/.dev ## Show that a backfill gives exactly what streaming gave
+	$(BIN)/pytest --quiet --no-header tests/parity
 
 requirements: $(VENV)/.dev ## Compile requirements/*.txt anew from pyproject.toml
 	$(BIN)/python requirements/compile.py
