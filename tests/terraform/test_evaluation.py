@@ -1,0 +1,173 @@
+"""What the files come to, evaluated by the terraform binary."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.contract import load_contract
+from pipeline.flags import all_flags, complaint
+from pipeline.projections import bigquery_fields
+from tests.terraform.configuration import FOLDER, REPOSITORY
+from tests.terraform.evaluation import MISSING, TERRAFORM, evaluate, terraform
+
+pytestmark = pytest.mark.skipif(TERRAFORM is None, reason=MISSING)
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    answer = evaluate(tmp_path_factory.mktemp("terraform"))
+    assert answer.complaint == ""
+    return answer.values
+
+
+def contract_with(*columns: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": "A contract.",
+        "tables": {"t": {"description": "A table.", "columns": list(columns)}},
+        "views": {},
+    }
+
+
+def column(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": "STRING", "mode": "NULLABLE", "description": f"{name}.", **more}
+
+
+def record(name: str, *fields: dict[str, Any]) -> dict[str, Any]:
+    return column(name, fields=list(fields)) | {"type": "RECORD"}
+
+
+def test_files_are_formatted() -> None:
+    checked = terraform(FOLDER, "fmt", "-check", "-diff", "-recursive")
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+def test_columns_are_those_that_python_projects(values: dict[str, Any]) -> None:
+    columns = {name: bigquery_fields(table) for name, table in load_contract().tables.items()}
+    assert len(columns) > 9
+    assert values["table_schemas"] == columns | {"raw_events": values["table_schemas"]["raw_events"]}
+
+
+def test_raw_events_is_declared_in_the_words_of_the_contract(values: dict[str, Any], tmp_path: Path) -> None:
+    contract = json.loads((REPOSITORY / "schemas.json").read_text(encoding="utf-8"))
+    contract["tables"]["raw_events"] = json.loads((FOLDER / "raw_events.json").read_text(encoding="utf-8"))
+    file = tmp_path / "schemas.json"
+    file.write_text(json.dumps(contract), encoding="utf-8")
+    table = load_contract(file).tables["raw_events"]
+    assert values["table_schemas"]["raw_events"] == bigquery_fields(table)
+
+
+def test_our_own_words_are_left_out_at_every_depth(tmp_path: Path) -> None:
+    ours = {"check": {"minLength": 1}, "set_by": "pipeline"}
+    plain = record("a", record("b", column("c")))
+    marked = record("a", record("b", column("c", **ours)) | ours) | ours
+    answer = evaluate(tmp_path, contract_with(marked))
+    assert answer.values["table_schemas"]["t"] == [plain]
+
+
+def test_a_contract_that_nests_deeper_is_named_and_not_cut_off_in_silence(tmp_path: Path) -> None:
+    answer = evaluate(tmp_path, contract_with(record("a", record("b", record("c", column("d"))))))
+    assert answer.values["nested_too_deep"] == ["t.a.b.c"]
+    bigquery = (FOLDER / "bigquery.tf").read_text(encoding="utf-8")
+    assert "condition     = length(local.nested_too_deep) == 0" in bigquery
+
+
+def test_views_read_the_dataset_of_the_project(values: dict[str, Any]) -> None:
+    views = load_contract().views
+    assert values["view_queries"] == {
+        name: view.query.replace("{dataset}", "my-shop.ecommerce_events") for name, view in views.items()
+    }
+
+
+def test_a_view_that_reads_a_view_is_made_after_it(values: dict[str, Any]) -> None:
+    assert values["views_of_views"] == ["dead_letters_open"]
+
+
+def test_the_launch_command_is_one_that_the_pipeline_takes(values: dict[str, Any]) -> None:
+    flags = {flag.name: flag for flag in all_flags()}
+    given = dict(re.findall(r"--parameters (\w+)=(\S+)", values["launch_command"]))
+    assert given == {
+        "input_subscription": "projects/my-shop/subscriptions/events-sub",
+        "output_bucket": "gs://my-shop-shop-events",
+        "bq_dataset": "my-shop:ecommerce_events",
+    }
+    assert [complaint(flags[name], value) for name, value in given.items()] == [None, None, None]
+    assert values["launch_command"].startswith("gcloud dataflow flex-template run order-pipeline \\\n")
+    assert "--disable-public-ips" not in values["launch_command"]
+
+
+def test_a_private_network_and_a_key_of_ones_own_are_in_the_launch_command(tmp_path: Path) -> None:
+    key = "projects/keys/locations/europe-west1/keyRings/ring/cryptoKeys/key"
+    answer = evaluate(
+        tmp_path, private_network=True, kms_key_name=key, operators=["group:oncall@example.com"]
+    )
+    launch = answer.values["launch_command"]
+    assert "--disable-public-ips \\\n  --subnetwork=regions/europe-west1/subnetworks/order-pipeline" in launch
+    assert f"--dataflow-kms-key={key}" in launch
+    assert "--impersonate-service-account=pipeline-launcher@my-shop.iam.gserviceaccount.com" in launch
+
+
+def test_the_query_of_raw_events_has_no_placeholder_left(values: dict[str, Any]) -> None:
+    query = values["raw_events_query"].partition("\nMERGE")[2]
+    assert "{" not in query
+    assert "`my-shop.ecommerce_events.raw_events`" in query
+    assert query.count("INTERVAL 8 DAY") == 4
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"project_id": "My Shop"}, 'project_id is "My Shop": a project id has 6 to 30 lower-case letters'),
+    ({"project_id": "123456789"}, "`gcloud projects list` shows the id"),
+    ({"region": "EU"}, 'region is "EU": name a region such as europe-west1'),
+    ({"region": "europe-west1-b"}, "without a zone's letter"),
+    ({"lake_bucket": "gs://lake"}, 'lake_bucket is "gs://lake": a bucket\'s name has 3 to 63'),
+    ({"staging_bucket": "a/b"}, 'staging_bucket is "a/b"'),
+    ({"templates_bucket": "Templates"}, 'templates_bucket is "Templates"'),
+    ({"dataset_id": "shop:events"}, 'dataset_id is "shop:events": a dataset\'s name has letters'),
+    ({"labels": {"Team": "x"}}, "Wrong: Team=x."),
+    ({"soft_delete_days": 3}, "soft_delete_days is 3: Cloud Storage takes 7 to 90 days, or 0 for none."),
+    ({"dead_letter_days": 1}, "dead_letter_days is 1: use a whole number of 7 or more"),
+    (
+        {"dead_letter_queue_days": 40},
+        "dead_letter_queue_days is 40: Pub/Sub keeps a message for 1 to 31 days.",
+    ),
+    ({"raw_events_days": 0}, "raw_events_days is 0: use a whole number of 1 or more."),
+    ({"image_tag": "pipeline:1"}, 'image_tag is "pipeline:1"'),
+    ({"max_workers": 0}, "max_workers is 0: use a whole number from 1 to 1000."),
+    ({"private_network_range": "10.0.0"}, 'private_network_range is "10.0.0"'),
+    (
+        {"kms_key_name": "projects/p/locations/us/keyRings/r/cryptoKeys/k"},
+        "the key must lie in the region europe-west1",
+    ),
+    (
+        {"operators": ["me@example.com"]},
+        "operators names me@example.com: put user:, group: or serviceAccount:",
+    ),
+    ({"notification_email": "oncall"}, 'notification_email is "oncall": use one address'),
+    ({"alert_channels": ["console", "mail"]}, "alert_channels names mail: use any of console, slack"),
+    ({"alert_channels": []}, "alert_channels names nothing"),
+    ({"no_orders_minutes": 5}, "no_orders_minutes is 5: use a whole number from 10"),
+    ({"max_dead_letter_share": 5}, "max_dead_letter_share is 5: use a share between 0 and 1"),
+    ({"billing_account": "My Account"}, 'billing_account is "My Account": use the form'),
+    ({"monthly_budget": 0}, "monthly_budget is 0: use a whole number of 1 or more."),
+]
+
+
+@pytest.mark.parametrize(("variables", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG])
+def test_a_wrong_variable_is_named_with_what_to_use(
+    tmp_path: Path, variables: dict[str, Any], sentence: str
+) -> None:
+    assert sentence in evaluate(tmp_path, **variables).complaint
+
+
+def test_every_check_of_a_variable_has_been_seen_to_refuse() -> None:
+    checked = re.findall(r'^variable "(\w+)" \{(?:\n(?!\}).*)*?\n  validation', _variables(), re.MULTILINE)
+    assert len(checked) > 15
+    assert set(checked) == {name for variables, _ in WRONG for name in variables}
+
+
+def _variables() -> str:
+    return (FOLDER / "variables.tf").read_text(encoding="utf-8")
