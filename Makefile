@@ -3,7 +3,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pipeline generator local benchmarks tests
+CHECKOV := .venv-checkov
+SOURCES := pipeline generator local benchmarks deploy tests
 
 .PHONY: help demo test lint types check-function tests parity bench requirements clean
 .DEFAULT_GOAL := help
@@ -24,7 +25,7 @@ types: $(VENV)/.dev ## Check types
 	$(BIN)/mypy
 	cd functions/alerting && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --strict .
 
-tests: $(VENV)/.dev ## Run all tests
+tests: $(VENV)/.dev $(CHECKOV)/.done ## Run all tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
 parity: $(VENV)/.dev ## Show that a backfill gives exactly what streaming gave
@@ -34,7 +35,7 @@ requirements: $(VENV)/.dev ## Compile requirements/*.txt anew from pyproject.tom
 	$(BIN)/python requirements/compile.py
 
 clean: ## Remove what was set up and what the demo left
-	rm -rf $(VENV) demo-output build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CHECKOV) demo-output build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -48,4 +49,10 @@ $(VENV)/.local: requirements/local.txt | $(VENV)/bin/python
 $(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/python
 	@echo "Setting up $(VENV) from $<; this takes a minute or two the first time."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# It wants older packages than the others.
+$(CHECKOV)/.done: requirements/checkov.txt
+	$(PYTHON) -m venv $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
