@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
+
+import numpy as np
+from numpy.typing import NDArray
 
 _SCALE_BITS = 1_074  # the smallest positive double is 2**-1074: every double is a multiple of it
 _SCALE = 1 << _SCALE_BITS
 
 SKETCH_HASHES = 1_024
+RECENT_HASHES = 32
+"""What a sum of sums keeps unpacked: few enough for memory, enough for packing not to be felt."""
 _HASH_SPACE = 1 << 64
+_NO_HASHES = np.zeros(0, np.uint64)
 
 
 class ExactSum:
@@ -53,46 +58,56 @@ def exact(value: float) -> int:
 class DistinctCount:
     """Counts different values: exactly up to `SKETCH_HASHES`, beyond that within about 3 %.
 
-    Keeps the smallest hashes (Bar-Yossef et al., Counting distinct elements in a data stream, 2002).
+    Keeps the smallest hashes (Bar-Yossef et al., Counting distinct elements in a data stream, 2002): new
+    ones in a set, the others sorted, at 8 bytes each instead of a set's 80, since every window of every
+    dimension has some.
     """
 
-    __slots__ = ("hashes", "overflowed")
+    __slots__ = ("overflowed", "packed", "recent")
 
-    def __init__(self, hashes: frozenset[int] | set[int] = frozenset(), overflowed: bool = False) -> None:
-        self.hashes = set(hashes)
+    def __init__(self, packed: bytes = b"", overflowed: bool = False) -> None:
+        self.packed = np.frombuffer(packed, np.uint64)
+        self.recent: set[int] = set()
         self.overflowed = overflowed
 
     def add_hash(self, value_hash: int) -> None:
         """Count a value by its `distinct_hash`."""
-        self.hashes.add(value_hash)
-        if len(self.hashes) > 2 * SKETCH_HASHES:
-            self._trim()
+        self.recent.add(value_hash)
+        if len(self.recent) > SKETCH_HASHES:
+            self._pack()
 
     def add(self, other: DistinctCount) -> None:
         """Count everything another one has counted."""
-        self.hashes |= other.hashes
         self.overflowed |= other.overflowed
-        if len(self.hashes) > 2 * SKETCH_HASHES:
-            self._trim()
+        self.recent |= other.recent
+        if len(other.packed) or len(self.recent) > RECENT_HASHES:
+            self._pack(other.packed)
 
     def value(self) -> int:
         """The count."""
-        if not self.overflowed and len(self.hashes) <= SKETCH_HASHES:
-            return len(self.hashes)
-        largest_kept = heapq.nsmallest(SKETCH_HASHES, self.hashes)[-1]
-        return round((SKETCH_HASHES - 1) * _HASH_SPACE / largest_kept)
+        self._pack()
+        if not self.overflowed and len(self.packed) <= SKETCH_HASHES:
+            return len(self.packed)
+        return round((SKETCH_HASHES - 1) * _HASH_SPACE / int(self.packed[SKETCH_HASHES - 1]))
 
-    def _trim(self) -> None:
-        self.hashes = set(heapq.nsmallest(SKETCH_HASHES, self.hashes))
-        self.overflowed = True
+    def _pack(self, others: NDArray[np.uint64] = _NO_HASHES) -> None:
+        if not self.recent and not len(others):
+            return
+        recent = np.fromiter(self.recent, np.uint64, len(self.recent))
+        self.recent.clear()
+        self.packed = np.unique(np.concatenate((self.packed, recent, others)))
+        if len(self.packed) > 2 * SKETCH_HASHES:
+            self.packed = self.packed[:SKETCH_HASHES].copy()
+            self.overflowed = True
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DistinctCount) and self.value() == other.value()
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
-    def __reduce__(self) -> tuple[type[DistinctCount], tuple[set[int], bool]]:
-        return DistinctCount, (self.hashes, self.overflowed)
+    def __reduce__(self) -> tuple[type[DistinctCount], tuple[bytes, bool]]:
+        self._pack()
+        return DistinctCount, (self.packed.tobytes(), self.overflowed)
 
 
 def distinct_hash(value: str) -> int:
