@@ -155,6 +155,7 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
             flags.anomaly_warmup_windows,
             flags.min_validity_rate,
             flags.min_validity_messages,
+            all_at_once=flags.is_backfill,
         ),
         alerts=AlertSettings(
             tables,
