@@ -32,8 +32,7 @@ from pipeline.graph import build_graph
 from pipeline.live.bundles import make_bundles_cheap
 from pipeline.live.reflection import remember_signatures
 from pipeline.options import parse_job
-from pipeline.source import DeduplicateSettings, Ignore
-from pipeline.transforms.deduplication import Deduplicate
+from pipeline.source import Source
 from pipeline.windows import beam_timestamp
 
 SLACK_US = 1_000_000
@@ -65,30 +64,16 @@ class Profile(NamedTuple):
     steps: dict[str, StepCost]
 
 
-class PreparedSource(NamedTuple):
+class PreparedSource(Source):
     """A source that plays prepared chunks, and wants to hear nothing."""
 
-    chunks: list[list[RawMessage]]
+    def __init__(self, chunks: list[list[RawMessage]]) -> None:
+        """Play `chunks`."""
+        self.chunks = chunks
 
     def read(self) -> beam.PTransform:
         """PBegin -> list[RawMessage]."""
         return ReadPrepared(self.chunks)
-
-    def deduplicate(self, settings: DeduplicateSettings) -> beam.PTransform:
-        """As the live source does."""
-        return Deduplicate(settings.ttl_seconds, settings.buckets)
-
-    def observe_written(self) -> beam.PTransform:
-        """Nobody listens."""
-        return Ignore()
-
-    def acknowledge(self) -> beam.PTransform:
-        """There is nothing to acknowledge."""
-        return Ignore()
-
-    def record_loads(self) -> beam.PTransform:
-        """There are no files."""
-        return Ignore()
 
 
 class ReadPrepared(beam.PTransform):

@@ -20,6 +20,26 @@ from pipeline.errors import UsageError
 _BUFFER_BYTES = 1 << 20
 
 
+class EnvelopeLines:
+    """Message -> its line in an archive; message ids are numbers in the order of asking."""
+
+    def __init__(self) -> None:
+        """Count from 1."""
+        self._text = TimestampText()
+        self._count = 0
+
+    def __call__(self, message: Message) -> bytes:
+        """Return the line, with its end."""
+        self._count += 1
+        line = {
+            "data": b64encode(message.payload).decode("ascii"),
+            "attributes": message.attributes,
+            "message_id": str(self._count),
+            "publish_time": self._text.of(message.publish_us),
+        }
+        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
 class FileSink:
     """Writes `{"data": "<base64>", "attributes": …, "message_id": …, "publish_time": …}` lines.
 
@@ -32,21 +52,13 @@ class FileSink:
     def __init__(self, path: Path | None, ledger: Ledger) -> None:
         """Open `path` (None: standard output); raises UsageError if that cannot be done."""
         self._ledger = ledger
-        self._text = TimestampText()
-        self._count = 0
+        self._line_of = EnvelopeLines()
         self._open_files = ExitStack()
         self._out = self._open(path)
 
     def send(self, message: Message) -> None:
         """Write one message."""
-        self._count += 1
-        line = {
-            "data": b64encode(message.payload).decode("ascii"),
-            "attributes": message.attributes,
-            "message_id": str(self._count),
-            "publish_time": self._text.of(message.publish_us),
-        }
-        self._out.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        self._out.write(self._line_of(message))
         self._ledger.count(message)
 
     def close(self) -> None:

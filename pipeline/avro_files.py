@@ -14,7 +14,7 @@ from typing import IO, Any
 import fastavro
 
 from pipeline.elements import RawMessage
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import PipelineError, UsageError, in_one_line
 
 _SYNC_BYTES = 16
 _MESSAGE_BYTES = 100
@@ -81,7 +81,7 @@ def _open(path: str, file: IO[bytes]) -> Iterator[Any]:
     except OSError:
         raise
     except Exception as error:  # whatever its decoder stumbles over
-        raise AvroFileError(f"{path} is not an Avro file: {_reason(error)}") from error
+        raise AvroFileError(f"{path} is not an Avro file: {in_one_line(error)}") from error
     fault = _schema_fault(records.writer_schema)
     if fault:
         raise AvroFileError(f"{path} holds no Pub/Sub messages: {fault}")
@@ -94,7 +94,9 @@ def _next_record(path: str, records: Iterator[Any]) -> dict[str, Any] | None:
     except OSError:
         raise
     except Exception as error:  # a codec that is not installed, a time beyond the year 9999, …
-        raise AvroFileError(f"{path} is damaged, cut off or cannot be decoded: {_reason(error)}") from error
+        raise AvroFileError(
+            f"{path} is damaged, cut off or cannot be decoded: {in_one_line(error)}"
+        ) from error
     return record
 
 
@@ -136,7 +138,3 @@ def _kinds(declared: Any) -> list[str]:
     if declared["type"] == "map":
         return [f"map of {kind}" for kind in _kinds(declared["values"])]
     return [str(declared.get("logicalType") or declared.get("name") or declared["type"])]
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

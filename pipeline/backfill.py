@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from apache_beam.runners.runner import PipelineResult
 from google.api_core.exceptions import GoogleAPIError
 
+from pipeline.commands import INTERRUPTED
 from pipeline.errors import PipelineError
 from pipeline.file_source import FileSource
 from pipeline.files import InputFile, cut_into_ranges, find_files
@@ -22,6 +24,7 @@ from pipeline.read_counter import BackfillFigures, ReadCounter
 from pipeline.running import counters_of, make_pipeline, write_stats
 
 LOGGER = logging.getLogger(__name__)
+STOPPED = "stopped: no file counts as loaded; start it again, and it ends in the same tables."
 
 
 def run_backfill(job: Job) -> int:
@@ -47,8 +50,12 @@ def run_backfill(job: Job) -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
         counter = ReadCounter(folder)
-        with Progress(BackfillFigures(counter, all_bytes)):
-            counters = _run(job, plan, chosen, counter)
+        try:
+            with Progress(BackfillFigures(counter, all_bytes)):
+                counters = _run(job, plan, chosen, counter)
+        except KeyboardInterrupt:
+            print(STOPPED, file=sys.stderr)
+            return INTERRUPTED
     for name in sorted(counters):
         LOGGER.info("%s: %d", name, counters[name])
     LOGGER.info(_summary(counters, time.monotonic() - started))

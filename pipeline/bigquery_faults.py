@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import google.auth.exceptions
 import requests.exceptions
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import GoogleAPICallError, RetryError
 
 from pipeline.errors import PipelineError
 
@@ -21,6 +21,8 @@ INSERT_ERRORS: tuple[type[Exception], ...] = (
     requests.exceptions.Timeout,
 )
 """What a streaming insert raises when the request fails as a whole."""
+QUERY_ERRORS: tuple[type[Exception], ...] = (RetryError, *INSERT_ERRORS)
+"""What a query raises when it cannot be had."""
 
 PASSING_REASONS = frozenset(
     {"backendError", "internalError", "quotaExceeded", "rateLimitExceeded", "tableUnavailable", "timeout"}

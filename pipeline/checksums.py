@@ -15,7 +15,7 @@ from apache_beam.io.gcp.gcsio import create_storage_client
 from apache_beam.options.pipeline_options import PipelineOptions
 from google.cloud.storage import Client as StorageClient
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, in_one_line
 from pipeline.files import InputFile, open_file
 
 THREADS = 16
@@ -73,8 +73,3 @@ def _md5_of_object(path: str) -> str | None:
 @lru_cache(maxsize=1)
 def _storage_client() -> StorageClient:
     return create_storage_client(PipelineOptions([]))
-
-
-def in_one_line(error: Exception) -> str:
-    """What an error says, for the sentence that a user reads."""
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -177,3 +177,8 @@ class RowTooLarge(Rejected):
     """The row is larger than a BigQuery request can carry."""
 
     reason = "row_too_large"
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error says, for the sentence that a user reads."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

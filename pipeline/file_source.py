@@ -15,15 +15,15 @@ from pipeline.clock import now_us
 from pipeline.files import ByteRange, read_chunks
 from pipeline.loads import Loads
 from pipeline.read_counter import LOADED, ReadCounter
-from pipeline.source import DeduplicateSettings, Ignore
+from pipeline.source import DeduplicateSettings, Source
 from pipeline.transforms.deduplication import DeduplicateOutputs
 from pipeline.transforms.loads import RecordLoads
-from pipeline.transforms.look_ahead import LookAhead, NumberedRange
+from pipeline.transforms.look_ahead import LookAhead
 from pipeline.transforms.parsing import ParseSettings, parse_chunk, parser_of
 from pipeline.windows import beam_timestamp
 
 
-class FileSource:
+class FileSource(Source):
     """Ranges of files, plain, `.gz` or `.avro`, local or `gs://`.
 
     Duplicates are found by looking ahead, and left out where the files are read: so no event has to be
@@ -38,7 +38,7 @@ class FileSource:
         buckets: int,
         counter: ReadCounter,
     ) -> None:
-        self.ranges = [NumberedRange(number, each) for number, each in enumerate(ranges)]
+        self.ranges = list(enumerate(ranges))
         self.loads = loads
         self.parse = parse
         self.look_ahead = LookAhead(parse, buckets, counter)
@@ -53,14 +53,6 @@ class FileSource:
     def deduplicate(self, settings: DeduplicateSettings) -> beam.PTransform:
         """Nothing is left to do: the duplicates were not read."""
         return AddDuplicates(self)
-
-    def observe_written(self) -> beam.PTransform:
-        """Nobody listens."""
-        return Ignore()
-
-    def acknowledge(self) -> beam.PTransform:
-        """There is nothing to acknowledge."""
-        return Ignore()
 
     def record_loads(self) -> beam.PTransform:
         """Each file is recorded in `_load_metadata`, when all else is written."""
@@ -78,18 +70,14 @@ class ReadFiles(beam.PTransform):
         self.source = source
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        ranges = (
-            begin
-            | "ListRanges" >> beam.Create(self.source.ranges)
-            | "SpreadRanges" >> beam.Reshuffle().with_output_types(NumberedRange)
-        )
+        spread = beam.Reshuffle().with_output_types(tuple[int, ByteRange])
+        ranges = begin | "ListRanges" >> beam.Create(self.source.ranges) | "SpreadRanges" >> spread
         duplicates = ranges | "LookAhead" >> self.source.look_ahead
-        numbered = ranges | "ByNumber" >> beam.MapTuple(_pair).with_output_types(tuple[int, ByteRange])
         read = beam.ParDo(_ReadRange(self.source.parse, self.source.counter)).with_output_types(
             Chunk, duplicates=Chunk
         )
         outputs = (
-            {"ranges": numbered, "duplicates": duplicates}
+            {"ranges": ranges, "duplicates": duplicates}
             | "JoinDuplicates" >> beam.CoGroupByKey()
             | "ReadRange" >> read.with_outputs("duplicates", main="messages")
         )
@@ -106,10 +94,6 @@ class AddDuplicates(beam.PTransform):
 
     def expand(self, events: beam.PCollection) -> DeduplicateOutputs:
         return DeduplicateOutputs(events, self.source.duplicates)
-
-
-def _pair(number: int, byte_range: ByteRange) -> tuple[int, ByteRange]:
-    return number, byte_range
 
 
 class _ReadRange(beam.DoFn):

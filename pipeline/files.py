@@ -15,7 +15,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipeline.avro_files import check_avro, read_avro
 from pipeline.elements import RawMessage
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import PipelineError, UsageError, in_one_line
 from pipeline.lines import read_message_at, read_messages
 
 BLOCK_BYTES = 4_000_000
@@ -64,7 +64,7 @@ def find_files(input_path: str) -> tuple[InputFile, ...]:
     try:
         (match,) = FileSystems.match([input_path])
     except Exception as error:  # Beam wraps whatever the file system says in an error of its own
-        raise UsageError(f"--input_path={input_path} cannot be listed: {_reason(error)}") from error
+        raise UsageError(f"--input_path={input_path} cannot be listed: {in_one_line(error)}") from error
     if not match.metadata_list:
         raise UsageError(f"--input_path={input_path} matches no file: check the path, and quote the glob.")
     files = [InputFile(each.path, each.size_in_bytes) for each in match.metadata_list]
@@ -83,7 +83,7 @@ def _check(file: InputFile) -> None:
     except UsageError:
         raise
     except Exception as error:
-        raise UsageError(f"--input_path: {file.path} cannot be read: {_reason(error)}") from error
+        raise UsageError(f"--input_path: {file.path} cannot be read: {in_one_line(error)}") from error
 
 
 def cut_into_ranges(files: Iterable[InputFile]) -> tuple[ByteRange, ...]:
@@ -166,7 +166,7 @@ def read_blocks(byte_range: ByteRange) -> Iterator[Block]:
                 with gzip.GzipFile(fileobj=raw) as unzipped:
                     yield from _blocks(unzipped, 0, None)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise FileDamaged(f"{path} is cut off or damaged: {_reason(error)}") from error
+                raise FileDamaged(f"{path} is cut off or damaged: {in_one_line(error)}") from error
         else:
             yield from _blocks(raw, _seek_line(raw, byte_range.start), byte_range.end)
 
@@ -203,7 +203,3 @@ def _be_anonymous_towards_an_emulator() -> None:
     """Beam has no other way to say so, and looks for credentials for half a minute."""
     if os.environ.get("STORAGE_EMULATOR_HOST"):
         auth._Credentials._credentials_init = True
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

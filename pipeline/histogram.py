@@ -26,8 +26,7 @@ class Histogram:
 
     def add(self, value: float) -> None:
         """Count one value; a negative one counts as zero."""
-        bucket = math.ceil(math.log(value) / _LOG_GAMMA) if value >= SMALLEST else _ZERO
-        self.counts[bucket] = self.counts.get(bucket, 0) + 1
+        self.add_times({value: 1})
 
     def add_times(self, times: Mapping[float, int]) -> None:
         """Count several values, each so many times."""

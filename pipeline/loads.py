@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import orjson
 from apache_beam.io.filesystems import FileSystems
-from google.api_core.exceptions import Forbidden, NotFound, RetryError
+from google.api_core.exceptions import Forbidden, NotFound
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 
 from pipeline.bigquery_client import bigquery_client, table_id
-from pipeline.bigquery_faults import INSERT_ERRORS, BigQueryUnavailable
-from pipeline.checksums import THREADS, FileToLoad, in_one_line, take_checksums
-from pipeline.errors import UsageError
+from pipeline.bigquery_faults import QUERY_ERRORS, BigQueryUnavailable
+from pipeline.checksums import THREADS, FileToLoad, take_checksums
+from pipeline.errors import UsageError, in_one_line
 from pipeline.files import InputFile, open_file
 from pipeline.rows import Run
 from pipeline.tables import TABLES_FOLDER, Tables
@@ -25,7 +25,6 @@ RELOAD = "reload"
 """`run_mode` of a backfill that loads a file again: what it counts was counted before."""
 FILES_IN_A_QUESTION = 4_000
 """A question to BigQuery, with its parameters, ends at 10 MB; a path has at most 1 kB."""
-_UNAVAILABLE: tuple[type[Exception], ...] = (RetryError, *INSERT_ERRORS)
 
 
 class EarlierLoad(NamedTuple):
@@ -139,7 +138,7 @@ def earlier_loads(tables: Tables, files: Sequence[FileToLoad], run_id: str) -> l
         ) from error
     except Forbidden as error:
         raise UsageError(f"--bq_dataset: {table} cannot be read: {in_one_line(error)}") from error
-    except _UNAVAILABLE as error:
+    except QUERY_ERRORS as error:
         raise BigQueryUnavailable(f"{table} cannot be read: {in_one_line(error)}") from error
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import threading
@@ -13,11 +12,11 @@ from typing import Any, NoReturn
 
 from apache_beam.runners.runner import PipelineResult
 from google.api_core.exceptions import GoogleAPIError
-from google.auth.exceptions import DefaultCredentialsError
 
 from pipeline.backfill import run_backfill
 from pipeline.clock import now_us
-from pipeline.errors import ContractFileError, PipelineError, UsageError
+from pipeline.commands import exit_code, on_signal
+from pipeline.errors import PipelineError, UsageError
 from pipeline.graph import build_graph
 from pipeline.live.figures import LiveFigures
 from pipeline.live.source import LiveSource
@@ -27,14 +26,8 @@ from pipeline.running import counters_of, make_pipeline, write_stats
 from pipeline.source import PubSubSource
 
 LOGGER = logging.getLogger(__name__)
-INTERRUPTED = 130
 STOCK_STOP_SECONDS = 5.0
 """How long the bundle under way may take to end; the stock read has acknowledged what is in it."""
-NO_CREDENTIALS = (
-    "there are no Google Cloud credentials: run `gcloud auth application-default login`, or set "
-    "PUBSUB_EMULATOR_HOST, BIGQUERY_EMULATOR_HOST and STORAGE_EMULATOR_HOST, which `python -m local up` "
-    "writes to its --env-file."
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,28 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("apache_beam.runners.direct.executor").addFilter(_last_line_only)
     logging.getLogger("apache_beam.runners.portability.local_job_service").addFilter(_no_idle_warning)
-    try:
-        job = parse_job(sys.argv[1:] if argv is None else argv)
-    except (UsageError, ContractFileError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    try:
-        return {"live": run_live, "stock": run_stock, "files": run_backfill}[job.reads](job)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except DefaultCredentialsError:
-        print(f"error: {NO_CREDENTIALS}", file=sys.stderr)
-        return 2
-    except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "stopped: no file counts as loaded; start it again, and it ends in the same tables.",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
+    return exit_code(lambda: run(parse_job(sys.argv[1:] if argv is None else argv)))
+
+
+def run(job: Job) -> int:
+    """Run a checked command line; raises UsageError, DefaultCredentialsError, PipelineError."""
+    return {"live": run_live, "stock": run_stock, "files": run_backfill}[job.reads](job)
 
 
 def _last_line_only(record: logging.LogRecord) -> bool:
@@ -99,10 +76,11 @@ def _wait_until_stopped(result: PipelineResult) -> None:
     broken off first. The worker may sit in a pull for half a minute: it is left there.
     """
 
-    def break_off() -> NoReturn:
+    def break_off(name: signal.Signals) -> NoReturn:
+        _say_draining(name)
         raise _StopAsked
 
-    with _on_signal(break_off):
+    with on_signal(break_off):
         try:
             result.wait_until_finish()
         except _StopAsked:
@@ -127,6 +105,11 @@ def run_live(job: Job) -> int:
         longest_timer_seconds=job.graph.longest_timer_seconds,
     )
     figures = LiveFigures(source)
+
+    def drain(name: signal.Signals) -> None:
+        _say_draining(name)
+        source.drain()
+
     pipeline = make_pipeline(job)
     build_graph(pipeline, source, job.graph)
     try:
@@ -135,7 +118,7 @@ def run_live(job: Job) -> int:
         reason = " ".join(str(error).split())
         raise UsageError(f"--input_subscription={job.input_name} cannot be read: {reason}") from error
     try:
-        with _on_signal(source.drain), _drain_when_idle(source, job), Progress(figures):
+        with on_signal(drain), _drain_when_idle(source, job), Progress(figures):
             result = pipeline.run()
             LOGGER.info("reading %s", job.input_name)
             result.wait_until_finish()
@@ -165,24 +148,8 @@ def live_stats(source: LiveSource, result: PipelineResult) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _on_signal(drain: object) -> Iterator[None]:
-    """Drain on the first SIGINT or SIGTERM; leave at once on the second."""
-    seen = threading.Event()
-
-    def handle(number: int, _: object) -> None:
-        if seen.is_set():
-            os._exit(INTERRUPTED)
-        seen.set()
-        LOGGER.info("%s: draining; once more to leave at once", signal.Signals(number).name)
-        drain()  # type: ignore[operator]
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _say_draining(name: signal.Signals) -> None:
+    LOGGER.info("%s: draining; once more to leave at once", name.name)
 
 
 @contextmanager

@@ -8,12 +8,13 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.bigquery_client import DATASET
 from pipeline.bigquery_rows import InsertSettings
+from pipeline.commands import FlagParser
 from pipeline.contract import load_contract
 from pipeline.errors import UsageError
 from pipeline.flags import add_flags, all_flags, complaint
@@ -59,18 +60,13 @@ class Job(NamedTuple):
     """The flags that are Beam's."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; --help lists the flags.")
-
-
 def parse_job(argv: Sequence[str]) -> Job:
     """Read and check the command line.
 
     Raises UsageError with one sentence for anything that is wrong, ContractFileError for a wrong
     schemas.json; prints the help and raises SystemExit for --help.
     """
-    parser = _Parser(
+    parser = FlagParser(
         prog="python -m pipeline.main",
         description="Reads e-commerce events and writes tables, lake, dead letters, metrics and alerts.",
         epilog="Beam's own flags (--runner, --project, --region, …) are passed on.",
@@ -104,7 +100,7 @@ def parse_job(argv: Sequence[str]) -> Job:
 
 
 def _without_runner(beam_args: Sequence[str]) -> list[str]:
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = FlagParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--runner")
     return parser.parse_known_args(list(beam_args))[1]
 
@@ -222,7 +218,7 @@ def _check_beam_args(beam_args: Sequence[str], parser: argparse.ArgumentParser) 
     return known.runner or ""
 
 
-class _BeamFlags(_Parser):
+class _BeamFlags(FlagParser):
     def add_value_provider_argument(self, *names: str, **settings: object) -> None:
         """Declare a Beam flag that a classic template could fill later; here it is an ordinary one."""
         self.add_argument(*names, **settings)  # type: ignore[arg-type]

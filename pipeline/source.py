@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
@@ -19,25 +20,6 @@ class DeduplicateSettings(NamedTuple):
     buckets: int
 
 
-class Source(Protocol):
-    """A reader, how its events are told from their duplicates, and what it wants to hear back."""
-
-    def read(self) -> beam.PTransform:
-        """PBegin -> list[RawMessage], stamped with publish time."""
-
-    def deduplicate(self, settings: DeduplicateSettings) -> beam.PTransform:
-        """list[Event] -> DeduplicateOutputs."""
-
-    def observe_written(self) -> beam.PTransform:
-        """list[Event] that BigQuery has accepted -> nothing."""
-
-    def acknowledge(self) -> beam.PTransform:
-        """list[str], ids of messages of which every sink has its part -> nothing."""
-
-    def record_loads(self) -> beam.PTransform:
-        """LoadOutcomes, with all that must be written before a file counts as loaded -> nothing."""
-
-
 class Ignore(beam.PTransform):
     """Wants to hear nothing: the runner acknowledges, or there is nothing to acknowledge."""
 
@@ -45,30 +27,39 @@ class Ignore(beam.PTransform):
         return elements
 
 
-class PubSubSource(NamedTuple):
-    """Beam's own Pub/Sub read: native on Dataflow, slow on one machine."""
+class Source(ABC):
+    """A reader, how its events are told from their duplicates, and what it wants to hear back: nothing."""
 
-    subscription: str
+    @abstractmethod
+    def read(self) -> beam.PTransform:
+        """PBegin -> list[RawMessage], stamped with publish time."""
+
+    def deduplicate(self, settings: DeduplicateSettings) -> beam.PTransform:
+        """list[Event] -> DeduplicateOutputs. An id is remembered in state."""
+        return Deduplicate(settings.ttl_seconds, settings.buckets)
+
+    def observe_written(self) -> beam.PTransform:
+        """list[Event] that BigQuery has accepted -> nothing."""
+        return Ignore()
+
+    def acknowledge(self) -> beam.PTransform:
+        """list[str], ids of messages of which every sink has its part -> nothing."""
+        return Ignore()
+
+    def record_loads(self) -> beam.PTransform:
+        """LoadOutcomes, with all that must be written before a file counts as loaded -> nothing."""
+        return Ignore()
+
+
+class PubSubSource(Source):
+    """Beam's own Pub/Sub read: native on Dataflow, slow on one machine; the runner acknowledges."""
+
+    def __init__(self, subscription: str) -> None:
+        self.subscription = subscription
 
     def read(self) -> beam.PTransform:
         """PBegin -> list[RawMessage]."""
         return ReadPubSub(self.subscription)
-
-    def deduplicate(self, settings: DeduplicateSettings) -> beam.PTransform:
-        """An id is remembered in state."""
-        return Deduplicate(settings.ttl_seconds, settings.buckets)
-
-    def observe_written(self) -> beam.PTransform:
-        """Nobody listens."""
-        return Ignore()
-
-    def acknowledge(self) -> beam.PTransform:
-        """The runner acknowledges when a bundle is committed."""
-        return Ignore()
-
-    def record_loads(self) -> beam.PTransform:
-        """There are no files."""
-        return Ignore()
 
 
 class ReadPubSub(beam.PTransform):

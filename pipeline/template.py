@@ -11,8 +11,9 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from pipeline.commands import FlagParser
 from pipeline.errors import UsageError
 from pipeline.template_metadata import metadata
 
@@ -51,11 +52,6 @@ def as_file(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; --help lists the flags.")
-
-
 def _matching(form: str, example: str) -> Any:
     def check(text: str) -> str:
         if not re.fullmatch(form, text):
@@ -65,8 +61,8 @@ def _matching(form: str, example: str) -> Any:
     return check
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="python -m pipeline.template", description=__doc__, allow_abbrev=False)
+def _parser() -> FlagParser:
+    parser = FlagParser(prog="python -m pipeline.template", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("metadata", help="print metadata.json, made of the pipeline's flags")
     spec = commands.add_parser("spec", help="print the template's spec file", allow_abbrev=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -18,7 +17,8 @@ from typing import IO, Any, NamedTuple, cast
 
 import orjson
 
-from generator.instants import TimestampText, instant_us
+from generator.file_sink import EnvelopeLines
+from generator.instants import instant_us
 from generator.messages import Message
 from generator.options import DEFAULT_START
 from generator.simulation import Plan, Simulation
@@ -70,7 +70,7 @@ def make(folder: Path, events: int, form: str = "plain", *, all_invalid: bool = 
     folder.mkdir(parents=True, exist_ok=True)
     suffix = "jsonl.gz" if form == "envelope" else "jsonl"
     messages = _messages(form, all_invalid)
-    line_of = _EnvelopeLines() if form == "envelope" else _plain_line
+    line_of = EnvelopeLines() if form == "envelope" else _plain_line
     rows: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     duplicates = written = 0
@@ -121,24 +121,6 @@ def _plain_line(message: Message) -> bytes:
         head: dict[str, Any] = {**attributes, "schema_version": int(attributes["schema_version"])}
         payload = orjson.dumps(head)[:-1] + b"," + payload[1:]
     return payload + b"\n"
-
-
-class _EnvelopeLines:
-    """Message -> its line in the archive."""
-
-    def __init__(self) -> None:
-        self._text = TimestampText()
-        self._count = 0
-
-    def __call__(self, message: Message) -> bytes:
-        self._count += 1
-        line = {
-            "data": b64encode(message.payload).decode("ascii"),
-            "attributes": message.attributes,
-            "message_id": str(self._count),
-            "publish_time": self._text.of(message.publish_us),
-        }
-        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -19,14 +19,13 @@ from pipeline.live.flight import InFlight
 from pipeline.live.reflection import remember_signatures
 from pipeline.live.service import PROBE, TURN_CODER, StreamService
 from pipeline.live.subscription import SubscriptionReader
-from pipeline.source import DeduplicateSettings, Ignore
-from pipeline.transforms.deduplication import Deduplicate
+from pipeline.source import Source
 
 # The runner pickles every DoFn for every bundle, so a DoFn finds its source by the endpoint.
 _SOURCES: dict[str, LiveSource] = {}
 
 
-class LiveSource:
+class LiveSource(Source):
     """Reads `subscription` within this process.
 
     `max_in_flight` bounds the messages that are pulled and not acknowledged; `slack_us` is how far the
@@ -72,10 +71,6 @@ class LiveSource:
         """PBegin -> list[RawMessage]."""
         return ReadLive(self._service.endpoint)
 
-    def deduplicate(self, settings: DeduplicateSettings) -> beam.PTransform:
-        """An id is remembered in state."""
-        return Deduplicate(settings.ttl_seconds, settings.buckets)
-
     def observe_written(self) -> beam.PTransform:
         """list[Event] -> nothing; measures the time from publish to row."""
         return ObserveWritten(self._service.endpoint)
@@ -83,10 +78,6 @@ class LiveSource:
     def acknowledge(self) -> beam.PTransform:
         """list[str], message ids -> nothing; acknowledges them."""
         return Acknowledge(self._service.endpoint)
-
-    def record_loads(self) -> beam.PTransform:
-        """There are no files."""
-        return Ignore()
 
     def collect(self, turn: int) -> list[RawMessage]:
         """The messages of a turn, once."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,14 +11,13 @@ from typing import Any
 import grpc
 from google.api_core.exceptions import ServiceUnavailable
 from google.api_core.retry import Retry, if_exception_type
-from google.cloud import pubsub_v1
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import AcknowledgeRequest, ModifyAckDeadlineRequest, PullRequest, PullResponse
 
 from pipeline.clock import now_us
 from pipeline.elements import RawMessage
 from pipeline.live.flight import InFlight
 from pipeline.live.watermark import PublishTimeWatermark
+from pipeline.subscriber import subscriber_client
 
 LOGGER = logging.getLogger(__name__)
 
@@ -51,15 +49,6 @@ _START_RETRY = Retry(if_exception_type(ServiceUnavailable), timeout=10.0)
 _SERVICE = "/google.pubsub.v1.Subscriber/"
 
 
-def _subscriber_client() -> pubsub_v1.SubscriberClient:
-    """A client that can receive 10 MB messages; towards an emulator, the library's own ends at 4 MiB."""
-    emulator = os.environ.get("PUBSUB_EMULATOR_HOST")
-    if not emulator:
-        return pubsub_v1.SubscriberClient()
-    channel = grpc.insecure_channel(emulator, options=[("grpc.max_receive_message_length", -1)])
-    return pubsub_v1.SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
-
-
 class SubscriptionReader:
     """A subscription as a queue of RawMessage with a watermark.
 
@@ -70,7 +59,7 @@ class SubscriptionReader:
         self._subscription = subscription
         self._flight = flight
         self._max_in_flight = max_in_flight
-        self._client = _subscriber_client()
+        self._client = subscriber_client()
         channel = self._client.transport.grpc_channel
         self._pull_call = channel.unary_unary(
             _SERVICE + "Pull",

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-
-from google.auth.exceptions import DefaultCredentialsError
+from collections.abc import Sequence
+from contextlib import closing
 
 from pipeline.bigquery_rows import InsertSettings
-from pipeline.errors import ContractFileError, PipelineError, UsageError
-from pipeline.main import INTERRUPTED, NO_CREDENTIALS
+from pipeline.commands import exit_code, on_signal
+from pipeline.errors import PipelineError
 from pipeline.replay.from_subscription import SubscriptionSource
 from pipeline.replay.from_table import TableSource
 from pipeline.replay.options import ReplayJob, parse_replay
@@ -32,24 +29,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     a failure on the way.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    try:
-        replay(parse_replay(sys.argv[1:] if argv is None else argv))
-    except (UsageError, ContractFileError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except DefaultCredentialsError:
-        print(f"error: {NO_CREDENTIALS}", file=sys.stderr)
-        return 2
-    except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(lambda: replay(parse_replay(sys.argv[1:] if argv is None else argv)))
 
 
-def replay(job: ReplayJob) -> None:
+def replay(job: ReplayJob) -> int:
     """Do what the command line says, until done or stopped by a signal; raises what Run.go raises."""
     stop = threading.Event()
-    with _on_signal(stop):
+
+    def say_and_stop(name: signal.Signals) -> None:
+        """Stop once all that is out is recorded."""
+        stop.set()
+        print(f"{name.name}: stopping; once more to leave at once", file=sys.stderr, flush=True)
+
+    with on_signal(say_and_stop):
         warehouse = Warehouse(job.dataset, InsertSettings())
         tally = _publish(job, warehouse, stop)
         if stop.is_set():
@@ -57,6 +49,7 @@ def replay(job: ReplayJob) -> None:
         if tally.published and not job.settings.dry_run:
             print(f"replay_id {job.settings.replay_id}; what became of them:", flush=True)
             print("\n".join(outcome_lines(_outcome(job, warehouse, stop))), flush=True)
+    return 0
 
 
 def _publish(job: ReplayJob, warehouse: Warehouse, stop: threading.Event) -> Tally:
@@ -100,28 +93,6 @@ def _outcome(job: ReplayJob, warehouse: Warehouse, stop: threading.Event) -> Out
     )
     progress.clear()
     return outcome
-
-
-@contextmanager
-def _on_signal(stop: threading.Event) -> Iterator[None]:
-    """Stop on the first SIGINT or SIGTERM once all that is out is recorded; leave at once on the second."""
-
-    def handle(number: int, _: object) -> None:
-        if stop.is_set():
-            os._exit(INTERRUPTED)
-        stop.set()
-        print(
-            f"{signal.Signals(number).name}: stopping; once more to leave at once",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

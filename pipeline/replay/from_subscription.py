@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import grpc
 from google.api_core.exceptions import (
     DeadlineExceeded,
     Forbidden,
@@ -18,12 +16,10 @@ from google.api_core.exceptions import (
     NotFound,
     ServiceUnavailable,
 )
-from google.cloud import pubsub_v1
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from pipeline.checksums import in_one_line
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import PipelineError, UsageError, in_one_line
 from pipeline.replay.letters import Letter, NoDeadLetter, letter_of_message
+from pipeline.subscriber import subscriber_client
 
 PULL_MESSAGES = 500
 PULL_SECONDS = 2.0
@@ -51,7 +47,7 @@ class SubscriptionSource:
         self._subscription = subscription
         self._idle_seconds = idle_seconds
         self._stopped = stopped
-        self._client = _subscriber_client()
+        self._client = subscriber_client()
         self._lock = threading.Lock()
         self._leases: dict[str, str] = {}  # message id -> acknowledgement id, of all that is not settled
         self._copies: dict[str, list[str]] = {}  # dead_letter_id -> message ids, of the batch
@@ -167,12 +163,3 @@ class SubscriptionSource:
 def _cut(ack_ids: list[str]) -> Iterator[list[str]]:
     for start in range(0, len(ack_ids), IDS_IN_REQUEST):
         yield ack_ids[start : start + IDS_IN_REQUEST]
-
-
-def _subscriber_client() -> pubsub_v1.SubscriberClient:
-    """A client that can receive 10 MB messages; towards an emulator, the library's own ends at 4 MiB."""
-    emulator = os.environ.get("PUBSUB_EMULATOR_HOST")
-    if not emulator:
-        return pubsub_v1.SubscriberClient()
-    channel = grpc.insecure_channel(emulator, options=[("grpc.max_receive_message_length", -1)])
-    return pubsub_v1.SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))

@@ -8,9 +8,10 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from pipeline.bigquery_client import DATASET
+from pipeline.commands import FlagParser
 from pipeline.contract import Contract, load_contract
 from pipeline.errors import Rejected, UsageError
 from pipeline.flags import Flag, complaint, truth
@@ -72,18 +73,13 @@ class ReplayJob(NamedTuple):
     contract: Contract
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; --help lists the flags.")
-
-
 def parse_replay(argv: Sequence[str]) -> ReplayJob:
     """Read and check the command line, the rules and the contract.
 
     Raises UsageError with one sentence for anything that is wrong, ContractFileError for a wrong
     schemas.json; prints the help and raises SystemExit for --help.
     """
-    parser = _Parser(
+    parser = FlagParser(
         prog="python -m pipeline.replay",
         description="Publishes dead letters again: their original bytes and attributes, or repaired ones.",
         allow_abbrev=False,

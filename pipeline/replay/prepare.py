@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 from apache_beam.io.filesystem import BeamIOError
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
 
-from pipeline.checksums import in_one_line
 from pipeline.envelope import derived_id
-from pipeline.errors import PipelineError, Rejected
+from pipeline.errors import PipelineError, Rejected, in_one_line
 from pipeline.files import open_file
 from pipeline.json_text import read_object
 from pipeline.publishing import OutgoingMessage

@@ -24,8 +24,7 @@ from google.pubsub_v1.services.publisher import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.types import PubsubMessage
 
-from pipeline.checksums import in_one_line
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import PipelineError, UsageError, in_one_line
 from pipeline.publishing import PUBLISH_TIMEOUT_SECONDS, OutgoingMessage
 
 _RETRY = Retry(

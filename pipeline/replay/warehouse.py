@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from google.api_core.exceptions import BadRequest, Forbidden, NotFound, RetryError
+from google.api_core.exceptions import BadRequest, Forbidden, NotFound
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 
 from pipeline.bigquery_client import bigquery_client, table_id
-from pipeline.bigquery_faults import INSERT_ERRORS, BigQueryUnavailable
+from pipeline.bigquery_faults import QUERY_ERRORS, BigQueryUnavailable
 from pipeline.bigquery_rows import InsertSettings
 from pipeline.bigquery_sink import insert_or_raise
-from pipeline.checksums import in_one_line
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, in_one_line
 from pipeline.replay.letters import Letter, attributes_of_row
 from pipeline.rfc3339 import format_rfc3339
 from pipeline.rows import row_of
@@ -23,7 +22,6 @@ REPLAYS = "replays"
 PAGE_ROWS = 100
 """Rows of one answer, each with up to 1 MB of payload; BigQuery ends a page at about 10 MB by itself."""
 PATIENCE_SECONDS = 60.0
-_UNAVAILABLE: tuple[type[Exception], ...] = (RetryError, *INSERT_ERRORS)
 
 
 class Replay(NamedTuple):
@@ -82,7 +80,7 @@ class Warehouse:
             ) from error
         except Forbidden as error:
             raise UsageError(f"--bq_dataset={self.dataset} cannot be read: {in_one_line(error)}") from error
-        except _UNAVAILABLE as error:
+        except QUERY_ERRORS as error:
             raise BigQueryUnavailable(
                 f"--bq_dataset={self.dataset} cannot be read: {in_one_line(error)}"
             ) from error

@@ -18,13 +18,6 @@ from pipeline.transforms.deduplication import identity_key
 from pipeline.transforms.parsing import ParseSettings, parser_of
 
 
-class NumberedRange(NamedTuple):
-    """A range and which of all it is, in the order of their paths and places."""
-
-    number: int
-    byte_range: ByteRange
-
-
 class Sighting(NamedTuple):
     """An event that may be there more than once."""
 
@@ -45,7 +38,8 @@ class LookAhead(beam.PTransform):
     ones is the one that was published first, and of these the one in the earlier range and place; a message
     that is refused is nobody's duplicate.
 
-    Input: NumberedRange. Output: (number of a range, [place]), where its duplicates are.
+    Input: (number, ByteRange), numbered in the order of paths and places.
+    Output: (number of a range, [place]), where its duplicates are.
     Source: docs/adr/0011-files-are-read-ahead.md
     """
 
@@ -63,10 +57,9 @@ class LookAhead(beam.PTransform):
             | "GroupFingerprints" >> beam.GroupByKey()
             | "FindRepeats" >> beam.ParDo(_FindRepeats()).with_output_types(tuple[int, bytes])
         )
-        numbered = ranges | "ByNumber" >> beam.Map(_by_number).with_output_types(tuple[int, ByteRange])
         read = beam.ParDo(_ReadRepeats(self.parse, self.buckets)).with_output_types(tuple[int, Chunk])
         return (
-            {"ranges": numbered, "places": repeats}
+            {"ranges": ranges, "places": repeats}
             | "JoinRepeats" >> beam.CoGroupByKey()
             | "ReadRepeats" >> read
             | "GroupSightings" >> beam.GroupByKey()
@@ -89,10 +82,6 @@ def _order(sighting: Sighting) -> tuple[int, int, int]:
     return sighting.publish_time_us, sighting.number, sighting.place
 
 
-def _by_number(each: NumberedRange) -> tuple[int, ByteRange]:
-    return each.number, each.byte_range
-
-
 _FOUND = np.dtype([("fingerprint", np.uint64), ("number", np.uint32), ("place", np.uint64)])
 
 
@@ -101,16 +90,17 @@ class _TakeFingerprints(beam.DoFn):
         self.buckets = buckets
         self.counter = counter
 
-    def process(self, numbered: NumberedRange) -> Iterator[tuple[int, bytes]]:
-        for fingerprints, places in _fingerprints(numbered.byte_range):
+    def process(self, numbered: tuple[int, ByteRange]) -> Iterator[tuple[int, bytes]]:
+        number, byte_range = numbered
+        for fingerprints, places in _fingerprints(byte_range):
             found = np.zeros(len(fingerprints), _FOUND)
             found["fingerprint"] = fingerprints
-            found["number"] = numbered.number
+            found["number"] = number
             found["place"] = places
             buckets = found["fingerprint"] % np.uint64(self.buckets)
             for bucket in range(self.buckets):
                 yield bucket, found[buckets == bucket].tobytes()
-        self.counter.add(AHEAD, numbered.byte_range.end - numbered.byte_range.start)
+        self.counter.add(AHEAD, byte_range.end - byte_range.start)
 
 
 def _fingerprints(byte_range: ByteRange) -> Iterator[tuple[list[int], list[int]]]:
