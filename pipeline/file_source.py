@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import TimestampedValue
 
+from pipeline import chunk_memory
 from pipeline.chunks import Chunk
 from pipeline.clock import now_us
 from pipeline.files import ByteRange, read_chunks
@@ -104,10 +104,7 @@ class _ReadRange(beam.DoFn):
         self.counter = counter
 
     def setup(self) -> None:
-        # A chunk is a hundred thousand objects, none of them in a cycle. The collector would look at all of
-        # them again and again: a quarter of the time.
-        gc.freeze()
-        gc.disable()
+        chunk_memory.settle()
 
     def process(self, element: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[object]:
         _, joined = element
@@ -122,8 +119,7 @@ class _ReadRange(beam.DoFn):
                     published = [m.publish_time_us for m in messages if m.publish_time_us is not None]
                     yield TimestampedValue(messages, beam_timestamp(min(published, default=0)))
             self.counter.add(LOADED, byte_range.end - byte_range.start)
-        gc.collect()
+        chunk_memory.collect()
 
     def teardown(self) -> None:
-        gc.enable()
-        gc.unfreeze()
+        chunk_memory.unsettle()

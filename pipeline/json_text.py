@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator
 from itertools import accumulate, islice
+from types import NoneType
 from typing import Any, NamedTuple
 
 import orjson
@@ -217,12 +218,14 @@ def _faults(value: Any, path: str) -> Iterator[Fault]:
             message = f"The key {shortened(key)} stands more than once in its object; send it once."
             yield Fault(DuplicateKey, ContractError(pointer(path, key), "duplicate_key", message))
         for key, inner in value.items():
-            here = pointer(path, key)
-            yield from _surrogate(key, here)
-            yield from _faults(inner, here)
+            if not (_is_flawless(key) and _is_flawless(inner)):
+                here = pointer(path, key)
+                yield from _surrogate(key, here)
+                yield from _faults(inner, here)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _faults(inner, pointer(path, index))
+            if not _is_flawless(inner):
+                yield from _faults(inner, pointer(path, index))
     elif isinstance(value, str):
         yield from _surrogate(value, path)
     elif isinstance(value, _Literal):
@@ -230,6 +233,11 @@ def _faults(value: Any, path: str) -> Iterator[Fault]:
         limit = "64 bits" if value.text.lstrip("-").isdecimal() else "a double"
         message = f"The number {text} does not fit in {limit}."
         yield Fault(NumberOutOfRange, ContractError(path, "number_out_of_range", message))
+
+
+def _is_flawless(value: Any) -> bool:
+    """Whether a value is surely without a fault, as most are."""
+    return value.isascii() if type(value) is str else type(value) in (int, float, bool, NoneType)
 
 
 def _surrogate(text: str, path: str) -> Iterator[Fault]:

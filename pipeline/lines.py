@@ -12,6 +12,7 @@ from pipeline.elements import RawMessage
 from pipeline.rfc3339 import parse_rfc3339_us
 
 _ENVELOPE_KEYS = frozenset({"data", "attributes", "message_id", "publish_time"})
+_ENVELOPE_INITIALS = frozenset({b"d", b"a", b"m", b"p", b"\\"})
 
 
 def read_messages(
@@ -24,10 +25,13 @@ def read_messages(
     messages and one line read twice stays one.
     """
     messages: list[RawMessage] = []
+    attributes: dict[str, str] = {}
     for line in data.split(b"\n"):
         text = line[:-1] if line.endswith(b"\r") else line
         if text and offset not in left_out:
-            messages.append(read_envelope(text, path) or RawMessage(text, {}, f"{path}:{offset}", None, path))
+            plain = text[:2] == b'{"' and text[2:3] not in _ENVELOPE_INITIALS
+            envelope = None if plain else read_envelope(text, path)
+            messages.append(envelope or RawMessage(text, attributes, f"{path}:{offset}", None, path))
         offset += len(line) + 1
     return messages
 

@@ -6,13 +6,13 @@ nothing. Whatever it says nothing to is read again, thoroughly, and accepted or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from orjson import JSONDecodeError, JSONEncodeError, dumps, loads
+from msgspec import UNSET
+from orjson import dumps, loads
 
-from pipeline.contract import Column, Contract
+from pipeline.contract import Contract
 from pipeline.elements import ContractError, Event, RawMessage
 from pipeline.envelope import (
     FIELDS,
@@ -40,8 +40,8 @@ from pipeline.errors import (
     UnsupportedSchemaVersion,
     WrongType,
 )
-from pipeline.json_text import MAX_ERRORS, MAX_PAYLOAD_BYTES, Fault, has_no_equal_keys, read_object, shortened
-from pipeline.projections import INT64_MAX, INT64_MIN
+from pipeline.json_text import MAX_ERRORS, MAX_PAYLOAD_BYTES, Fault, read_object, shortened
+from pipeline.quick_reading import QuickTable, Refused, compile_table, encode
 from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
 from pipeline.validation import TableValidator
 
@@ -62,6 +62,8 @@ PRECEDENCE: tuple[type[Rejected], ...] = (
 )
 """An event with several faults is refused for the first of these; its errors come in this order too."""
 
+_EVENT_TYPE = b'"event_type":"'
+
 
 class EventTable(NamedTuple):
     """What the parser needs of an event table."""
@@ -69,13 +71,15 @@ class EventTable(NamedTuple):
     event_type: str
     schema_version: int
     event_time: str
-    is_surely_valid: Callable[[Any], bool]
-    has_more_timestamps: bool
+    quick: QuickTable
     validator: TableValidator
+    lost_colons: int
+    """Colons of a payload that are left out of its row's columns, if it says its event type."""
 
 
-ValidEvent = tuple[EventTable, str, int, int, dict[str, Any]]
-"""Table, event id, schema version, event time in µs, and the producer's columns."""
+ValidEvent = tuple[EventTable, str, int, int, str, bytes]
+"""Table, event id, schema version, event time in µs, its text as it was sent, and the producer's other
+columns as a JSON object, timestamps in UTC."""
 
 
 class Parser:
@@ -97,10 +101,12 @@ class Parser:
         self._drops_unknown = unknown_fields == "drop"
         self._max_future_us = round(max_future_seconds * 1_000_000)
         self._late_after_us = round(late_after_seconds * 1_000_000)
-        self._tables: dict[str | None, EventTable] = {
+        self._tables: dict[str, EventTable] = {
             event_type: _event_table(contract, event_type) for event_type in contract.event_types
         }
+        self._tables_by_text = {dumps(table.event_type)[1:-1]: table for table in self._tables.values()}
         self._clock = 0, format_rfc3339(0)
+        """A time and its text: a chunk of messages is processed at one time."""
         self.dropped_fields = 0
         """Fields dropped since construction, under unknown_fields="drop"."""
 
@@ -114,81 +120,95 @@ class Parser:
         Its row holds what the producer sent, save that timestamps are UTC, and the pipeline's columns.
         A NULLABLE column without a value is null in it or absent, as it was sent.
         """
-        table, event_id, version, event_time_us, data = self.validate(message)
+        table, event_id, version, event_time_us, event_time, rest = self.validate(message)
+        if len(event_time) != 27 or event_time[10] != "T" or event_time[26] != "Z":
+            event_time = format_rfc3339(event_time_us)
         publish_time_us = message.publish_time_us
-        if publish_time_us is None:
-            publish_time_us = event_time_us
+        if publish_time_us is None or publish_time_us == event_time_us:
+            publish_time_us, publish_time = event_time_us, event_time
+        else:
+            publish_time = format_rfc3339(publish_time_us)
+        if processed_at_us != self._clock[0]:
+            self._clock = processed_at_us, format_rfc3339(processed_at_us)
         is_late = publish_time_us - event_time_us > self._late_after_us
-        event_time = data[table.event_time] = format_rfc3339(event_time_us)
-        data["event_id"] = event_id
-        data["schema_version"] = version
-        data["is_late"] = is_late
-        data["publish_time"] = (
-            event_time if publish_time_us == event_time_us else format_rfc3339(publish_time_us)
+        ours = (
+            f'"{table.event_time}":"{event_time}","event_id":{dumps(event_id).decode()},'
+            f'"schema_version":{version},"is_late":{"true" if is_late else "false"},'
+            f'"publish_time":"{publish_time}","processed_at":"{self._clock[1]}"}}'
         )
-        data["processed_at"] = self._clock_text(processed_at_us)
-        row = dumps(data)
+        row = (b"{" if rest == b"{}" else rest[:-1] + b",") + ours.encode()
         return Event(
             table.event_type, event_id, row, event_time_us, publish_time_us, processed_at_us, is_late, message
         )
 
-    def _clock_text(self, time_us: int) -> str:
-        """The time as text; a chunk of messages is processed at one time."""
-        if time_us != self._clock[0]:
-            self._clock = time_us, format_rfc3339(time_us)
-        return self._clock[1]
-
     def validate(self, message: RawMessage) -> ValidEvent:
-        """Return what `parse` makes its row from; raises a Rejected that lists the message's errors.
+        """Return what `parse` makes its row from; raises a Rejected that lists the message's errors."""
+        return self._read_quickly(message) or self._judge(message)
 
-        Written straight on, because every event comes by; what is in doubt is judged thoroughly.
+    def _read_quickly(self, message: RawMessage) -> ValidEvent | None:
+        """Return the event, or None if that takes a closer look.
+
+        Written straight on, because every event comes by.
         """
         payload, attributes, _, publish_time_us, _ = message
+        event_type = attributes.get("event_type")
+        if event_type is None:
+            # A guess: decoding tells whether it is right.
+            start = payload.find(_EVENT_TYPE) + len(_EVENT_TYPE)
+            table = self._tables_by_text.get(payload[start : payload.find(b'"', start)])
+        else:
+            table = self._tables.get(event_type)
+        if table is None or len(payload) > MAX_PAYLOAD_BYTES:
+            return None
+        quick = table.quick
         try:
-            data = loads(payload)
-            is_spelled_alike = dumps(data) == payload
-        except (JSONDecodeError, JSONEncodeError):
-            return self._judge(message)
-        if type(data) is not dict or len(payload) > MAX_PAYLOAD_BYTES:
-            return self._judge(message)
-        # Equal text has no equal keys, and nearly all producers' text is equal.
-        if not is_spelled_alike and not has_no_equal_keys(payload, data):
-            return self._judge(message)
-        event_id: Any = attributes.get("event_id")
-        table = self._tables.get(attributes.get("event_type"))
-        fields: dict[str, Any] = {}
-        # An object that holds event_type, event_id or schema_version is not valid until they are out.
-        if table is None or not table.is_surely_valid(data):
-            fields = _taken_out(data)
-            if not fields:
-                return self._judge(message)
-            for field in fields.values():
-                if type(field) is not str and not _is_small(field):
-                    return self._judge(message)
-            table = self._tables.get(attributes.get("event_type", fields.get("event_type")))
-            if event_id is None:
-                event_id = fields.get("event_id")
-            if table is None or not table.is_surely_valid(data) or isinstance(event_id, int):
-                return self._judge(message)
-        _, version, event_time, _, has_more_timestamps, validator = table
-        if event_id is None:
-            event_id = derived_id({**data, **fields})
-        elif not 0 < len(event_id) <= MAX_EVENT_ID_CHARACTERS:
-            return self._judge(message)
-        if fields or "schema_version" in attributes:
-            stated = schema_version(attributes, fields.get("schema_version"), version)
-            if stated is None or stated > version:
-                return self._judge(message)
-            version = stated
+            data = quick.decode(payload)
+        except Refused:
+            return None
+        lost_colons = 1
+        if data.event_type is not UNSET:
+            lost_colons = table.lost_colons
+            data.event_type = UNSET
+        elif event_type is None:
+            return None
+        event_id = data.event_id
+        if event_id is not UNSET:
+            lost_colons += 1 + event_id.count(":")
+            data.event_id = UNSET
+        version = data.schema_version
+        if version is UNSET:
+            version = table.schema_version
+        else:
+            lost_colons += 1
+            data.schema_version = UNSET
+        event_time = getattr(data, quick.event_time)
+        lost_colons += event_time.count(":")
+        setattr(data, quick.event_time, UNSET)
+        rest = encode(data)
+        # Each colon stands behind a key or inside a string: if none is lost, no key stood there twice.
+        if rest.count(b":") + lost_colons != payload.count(b":"):
+            return None
+        if b"\\" in payload and b"\\u003" in payload:  # a colon in a string may be escaped
+            return None
+        if attributes:
+            version = schema_version(attributes, version, table.schema_version)
+            if version is None or version > table.schema_version:
+                return None
+            event_id = attributes.get("event_id", event_id)
+            if event_id is not UNSET and not 0 < len(event_id) <= MAX_EVENT_ID_CHARACTERS:
+                return None
         try:
-            event_time_us = parse_rfc3339_us(data[event_time])
-            if has_more_timestamps:
-                validator.normalize(data)
+            event_time_us = parse_rfc3339_us(event_time)
+            if quick.normalize is not None:
+                quick.normalize(data)
+                rest = encode(data)
         except ValueError:
-            return self._judge(message)
+            return None
         if publish_time_us is not None and event_time_us - publish_time_us > self._max_future_us:
-            return self._judge(message)
-        return table, event_id, version, event_time_us, data
+            return None
+        if event_id is UNSET:
+            event_id = derived_id(loads(payload))
+        return table, event_id, version, event_time_us, event_time, rest
 
     def _judge(self, message: RawMessage) -> ValidEvent:
         """Return the event or raise a Rejected: the last word on a message, whatever it takes."""
@@ -232,8 +252,9 @@ class Parser:
         if faults or version is None or event_time_us is None:
             raise _refusal(faults, table.event_type)
         self.dropped_fields += dropped
+        event_time = data.pop(table.event_time)
         table.validator.normalize(data)
-        return table, event_id, version, event_time_us, data
+        return table, event_id, version, event_time_us, event_time, dumps(data)
 
     def _future_fault(self, table: EventTable, text: str) -> Fault:
         seconds = self._max_future_us / 1_000_000
@@ -252,32 +273,19 @@ def _event_table(contract: Contract, event_type: str) -> EventTable:
     table = contract.table_of(event_type)
     if table.event_type is None or table.schema_version is None or table.event_time is None:
         raise KeyError(event_type)
-    validator = TableValidator(table)
+    validator = TableValidator(table)  # first: it says what is wrong with a pattern
     return EventTable(
         table.event_type,
         table.schema_version,
         table.event_time,
-        validator.is_surely_valid,
-        _timestamps(table.columns) > 1,
+        compile_table(table),
         validator,
-    )
-
-
-def _timestamps(columns: Iterable[Column]) -> int:
-    return sum(
-        (column.type == "TIMESTAMP") + _timestamps(column.fields)
-        for column in columns
-        if column.set_by is None
+        2 + table.event_type.count(":"),
     )
 
 
 def _taken_out(data: dict[str, Any]) -> dict[str, Any]:
     return {name: data.pop(name) for name in FIELDS if name in data}
-
-
-def _is_small(field: Any) -> bool:
-    """Whether a field that is no string cannot hide a fault, such as an integer beyond 64 bits."""
-    return field is None or (type(field) is int and INT64_MIN <= field <= INT64_MAX)
 
 
 def _event_time_us(value: Any) -> int | None:

@@ -1,14 +1,12 @@
-"""One table's contract, compiled: a quick verdict for every event, all faults for the few that fail.
+"""One table's contract, compiled: all faults of the few events that the quick way does not accept.
 
-The quick verdict is jsonschema-rs with the table's JSON Schema as a draft 4 schema: only that draft
-says that 1.0 is not an integer. The faults come from a walk over the columns, which asks jsonschema-rs
-about single values only: its own list of errors is built in full before the first can be read, and a
-payload of 10 MB can hold five million of them.
+They come from a walk over the columns, which asks jsonschema-rs about single values only: its own list of
+errors is built in full before the first can be read, and a payload of 10 MB can hold five million of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
@@ -24,7 +22,7 @@ from pipeline.errors import (
     WrongType,
 )
 from pipeline.json_text import Fault, kind_of, pointer, shortened
-from pipeline.projections import INT64_MAX, INT64_MIN, json_schema, may_be_absent, value_schema
+from pipeline.projections import INT64_MAX, INT64_MIN, may_be_absent, value_schema
 from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
 
 _EXACT_IN_A_DOUBLE = 2**53
@@ -56,11 +54,6 @@ class TableValidator:
         """Compile `table`; raises ContractFileError for a pattern that jsonschema-rs cannot compile."""
         self.table = table
         self._record = _RecordRule(table.name, table.columns)
-        self.is_surely_valid: Callable[[Any], bool] = _compiled(
-            table.name, jsonschema_rs.Draft4Validator, _stricter(json_schema(table))
-        ).is_valid
-        """True only for an event without faults, its timestamps left unread. False decides nothing:
-        numbers beyond 2**53 may be legal doubles, which `faults` knows."""
 
     def faults(self, data: dict[str, Any]) -> Iterator[Fault]:
         """Yield everything that is wrong with an event, in the order of the columns.
@@ -232,26 +225,3 @@ def _compiled(place: str, draft: Any, schema: dict[str, Any]) -> jsonschema_rs.V
         raise ContractFileError(
             f"schemas.json: {place}: jsonschema-rs refuses a check: {problem}."
         ) from error
-
-
-def _stricter(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a draft 2020-12 schema of ours as the draft 4 schema of the quick verdict."""
-    strict = {word: value for word, value in schema.items() if word not in ("$schema", "description")}
-    if strict.get("format") == "date-time":
-        del strict["format"]
-    if "properties" in strict:
-        strict["properties"] = {name: _stricter(inner) for name, inner in strict["properties"].items()}
-    for word in ("items", "not"):
-        if word in strict:
-            strict[word] = _stricter(strict[word])
-    if "integer" in strict.get("type", ()) and strict["minimum"] == INT64_MIN:
-        del strict["minimum"]  # orjson reads smaller ones as doubles, which are no integers here
-    if "number" in strict.get("type", ()):
-        # Beyond, an integer has to become a double, or does not fit in 64 bits and hides as a double.
-        strict["minimum"] = max(strict.get("minimum", -_EXACT_IN_A_DOUBLE), -_EXACT_IN_A_DOUBLE)
-        strict["maximum"] = min(strict.get("maximum", _EXACT_IN_A_DOUBLE), _EXACT_IN_A_DOUBLE)
-    if "exclusiveMinimum" in strict:
-        bound = strict.pop("exclusiveMinimum")
-        if bound >= strict.get("minimum", bound):
-            strict |= {"minimum": bound, "exclusiveMinimum": True}
-    return strict

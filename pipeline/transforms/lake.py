@@ -118,26 +118,21 @@ class _Place(NamedTuple):
         return f"{path}#{self.shard}"
 
 
-def partition(events: Iterable[Event], window_seconds: int, shards: int) -> dict[_Place, LakePart]:
+def partition(events: Iterable[Event], settings: LakeSettings) -> dict[_Place, LakePart]:
     """The parts of a chunk, a key and window each."""
-    window_us = window_seconds * 1_000_000
-    places: dict[tuple[str, int, int, int], list[Event]] = {}
-    for event in events:
-        shard = hash_shard(event.event_id, shards) if shards > 1 else 0
-        place = (event.event_type, event.event_time_us // HOUR_US, event.publish_time_us // window_us, shard)
-        there = places.get(place)
-        if there is None:
-            places[place] = [event]
-        else:
-            there.append(event)
-    return {
-        _Place(*place): LakePart(
-            [event.row for event in there],
-            [event.event_id for event in there],
-            [event.message.message_id for event in there if event.message.message_id is not None],
-        )
-        for place, there in places.items()
-    }
+    window_us, shards = settings.window_seconds * 1_000_000, settings.shards
+    parts: dict[tuple[str, int, int, int], LakePart] = {}
+    for event_type, event_id, row, event_time_us, publish_time_us, _, _, message in events:
+        shard = hash_shard(event_id, shards) if shards > 1 else 0
+        place = event_type, event_time_us // HOUR_US, publish_time_us // window_us, shard
+        part = parts.get(place)
+        if part is None:
+            part = parts[place] = LakePart([], [], [])
+        part.rows.append(row)
+        part.event_ids.append(event_id)
+        if settings.names_messages and message.message_id is not None:
+            part.message_ids.append(message.message_id)
+    return {_Place(*place): part for place, part in parts.items()}
 
 
 def parquet_bytes(rows: list[bytes], schema: pa.Schema) -> bytes:
@@ -171,9 +166,9 @@ class _PartitionByHour(beam.DoFn):
         self.settings = settings
 
     def process(self, events: list[Event]) -> Iterator[TimestampedValue]:
-        seconds = self.settings.window_seconds
-        for place, part in partition(events, seconds, self.settings.shards).items():
-            yield TimestampedValue((place.key, part), beam_timestamp(place.window * seconds * 1_000_000))
+        window_us = self.settings.window_seconds * 1_000_000
+        for place, part in partition(events, self.settings).items():
+            yield TimestampedValue((place.key, part), beam_timestamp(place.window * window_us))
 
 
 def hash_shard(event_id: str, shards: int) -> int:
@@ -202,8 +197,6 @@ class _Files:
         write_object(f"{self.settings.root}/processed/{partition_path}/{name}", data)
         self.files.inc()
         self.rows.inc(len(rows))
-        if not self.settings.names_messages:
-            return []
         return [message_id for part in parts for message_id in part.message_ids]
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline import chunk_memory
 from pipeline.chunks import Chunk
 from pipeline.clock import now_us
 from pipeline.errors import Rejected
 from pipeline.files import AVRO, ByteRange, read_blocks, read_places, read_records
 from pipeline.read_counter import AHEAD, ReadCounter
-from pipeline.repeats import fingerprint_of_message, fingerprints_of_lines, repeated
+from pipeline.repeats import FINGERPRINT_BITS, fingerprint_of_message, fingerprints_of_lines, repeated
 from pipeline.transforms.deduplication import identity_key
 from pipeline.transforms.parsing import ParseSettings, parser_of
 
@@ -33,7 +36,7 @@ class Sighting(NamedTuple):
 class LookAhead(beam.PTransform):
     """Find the events that stand in the files before, by (event_type, event_id).
 
-    First only a fingerprint of each event id is taken, and shuffled in `buckets`, 20 bytes an event. The few
+    First only a fingerprint of each event id is taken, and shuffled in `buckets`, 8 bytes an event. The few
     events whose fingerprint is there more than once are then read, parsed and compared. The first of equal
     ones is the one that was published first, and of these the one in the earlier range and place; a message
     that is refused is nobody's duplicate.
@@ -82,7 +85,10 @@ def _order(sighting: Sighting) -> tuple[int, int, int]:
     return sighting.publish_time_us, sighting.number, sighting.place
 
 
-_FOUND = np.dtype([("fingerprint", np.uint64), ("number", np.uint32), ("place", np.uint64)])
+PLACE_BITS = 64 - FINGERPRINT_BITS
+"""A block holds fewer bytes, and fewer records, than these can count."""
+_HEAD = struct.Struct("<IQ")
+"""Number of the range, and the place in it from which a block counts."""
 
 
 class _TakeFingerprints(beam.DoFn):
@@ -90,36 +96,53 @@ class _TakeFingerprints(beam.DoFn):
         self.buckets = buckets
         self.counter = counter
 
+    def setup(self) -> None:
+        chunk_memory.settle()
+
+    def teardown(self) -> None:
+        chunk_memory.unsettle()
+
     def process(self, numbered: tuple[int, ByteRange]) -> Iterator[tuple[int, bytes]]:
         number, byte_range = numbered
-        for fingerprints, places in _fingerprints(byte_range):
-            found = np.zeros(len(fingerprints), _FOUND)
-            found["fingerprint"] = fingerprints
-            found["number"] = number
-            found["place"] = places
-            buckets = found["fingerprint"] % np.uint64(self.buckets)
+        for first, fingerprints, places in _fingerprints(byte_range):
+            found = np.array(fingerprints, np.uint64)
+            buckets = found % np.uint64(self.buckets)
+            found = found << np.uint64(PLACE_BITS) | (np.array(places, np.uint64) - np.uint64(first))
+            head = _HEAD.pack(number, first)
             for bucket in range(self.buckets):
-                yield bucket, found[buckets == bucket].tobytes()
+                yield bucket, head + found[buckets == bucket].tobytes()
         self.counter.add(AHEAD, byte_range.end - byte_range.start)
 
 
-def _fingerprints(byte_range: ByteRange) -> Iterator[tuple[list[int], list[int]]]:
+def _fingerprints(byte_range: ByteRange) -> Iterator[tuple[int, list[int], list[int]]]:
+    """(first place, fingerprints, places) of each block."""
     if not byte_range.path.endswith(AVRO):
         for offset, data in read_blocks(byte_range):
-            yield fingerprints_of_lines(data, offset)
+            yield offset, *fingerprints_of_lines(data, offset)
         return
     for first, messages in read_records(byte_range.path):
         found = [(fingerprint_of_message(each), place) for place, each in enumerate(messages, first)]
         known = [(number, place) for number, place in found if number is not None]
-        yield [number for number, _ in known], [place for _, place in known]
+        yield first, [number for number, _ in known], [place for _, place in known]
 
 
 class _FindRepeats(beam.DoFn):
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[tuple[int, bytes]]:
-        found = np.frombuffer(b"".join(element[1]), _FOUND)
-        again = found[repeated(found["fingerprint"])]
-        for number in np.unique(again["number"]):
-            yield int(number), again["place"][again["number"] == number].tobytes()
+        blocks = [
+            (_HEAD.unpack_from(block), np.frombuffer(block, np.uint64, offset=_HEAD.size))
+            for block in element[1]
+        ]
+        found = np.concatenate([each for _, each in blocks])
+        again = repeated(found >> np.uint64(PLACE_BITS))
+        places: dict[int, list[NDArray[np.uint64]]] = {}
+        end = 0
+        for (number, first), each in blocks:
+            start, end = end, end + len(each)
+            here = each[again[start:end]] & np.uint64((1 << PLACE_BITS) - 1)
+            if len(here):
+                places.setdefault(number, []).append(here + np.uint64(first))
+        for number, found_there in places.items():
+            yield number, np.concatenate(found_there).tobytes()
 
 
 class _ReadRepeats(beam.DoFn):

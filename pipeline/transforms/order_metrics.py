@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-import orjson
+import msgspec
 from apache_beam.metrics import Metrics
 
 from pipeline.bigquery_rows import Row
@@ -49,13 +49,6 @@ class OrderTotals:
         self.late += other.late
         self.revenue.add(other.revenue)
         self.customers.add(other.customers)
-
-    def count(self, customer: int, units: int, is_late: bool) -> None:
-        """Count one order of a customer, given by `distinct_hash`."""
-        self.orders += 1
-        self.items += units
-        self.late += is_late
-        self.customers.add_hash(customer)
 
     def __reduce__(self) -> tuple[type[OrderTotals], tuple[Any, ...]]:
         return OrderTotals, (self.orders, self.items, self.late, self.revenue, self.customers)
@@ -107,55 +100,84 @@ class SummarizeOrders(beam.PTransform):
         )
 
 
+class _Item(msgspec.Struct, gc=False):
+    quantity: int
+    unit_price: float
+    category: str | None = None
+
+
+class _Address(msgspec.Struct, gc=False):
+    country: str | None = None
+
+
+class _Order(msgspec.Struct, gc=False):
+    """What the metrics need of an order's row."""
+
+    customer_id: str
+    status: str
+    total_amount: float
+    items: list[_Item]
+    shipping_address: _Address | None = None
+
+
+_order_in: Callable[[bytes], _Order] = msgspec.json.Decoder(_Order).decode
+
+
 def summarize_orders(
     events: Iterable[Event], window_seconds: int, lateness_seconds: int
 ) -> tuple[list[WindowPartials], int]:
     """(totals per window and dimension, orders too late for any metric)."""
-    windows: dict[int, dict[str, dict[str, OrderTotals]]] = {}
+    kept_us = (window_seconds + lateness_seconds) * 1_000_000
+    orders: dict[tuple[int, str, str], OrderTotals] = {}
+    categories: dict[tuple[int, str], OrderTotals] = {}
     too_late = 0
     for event in events:
         if event.event_type != "order":
             continue
         start_us = window_start_us(event.event_time_us, window_seconds)
-        if start_us + (window_seconds + lateness_seconds) * 1_000_000 <= event.publish_time_us:
+        if start_us + kept_us <= event.publish_time_us:
             too_late += 1
             continue
-        _count_order(windows.setdefault(start_us, {}), event)
-    partials = [
-        WindowPartials(start_us, dimension, parts)
-        for start_us, dimensions in windows.items()
-        for dimension, parts in dimensions.items()
-    ]
-    return partials, too_late
-
-
-def _count_order(dimensions: dict[str, dict[str, OrderTotals]], event: Event) -> None:
-    order = orjson.loads(event.row)
-    items = order["items"]
-    customer = distinct_hash(order["customer_id"])
-    units = sum(item["quantity"] for item in items)
-    country = (order.get("shipping_address") or {}).get("country")
-    revenue = exact(order["total_amount"])
-    for dimension, value in (("all", "all"), ("status", order["status"]), ("country", country)):
-        totals = _totals(dimensions, dimension, value)
-        totals.count(customer, units, event.is_late)
-        totals.revenue.units += revenue
-    by_category: dict[str | None, list[dict[str, Any]]] = {}
-    for item in items:
-        by_category.setdefault(item.get("category"), []).append(item)
-    for category, items in by_category.items():
-        totals = _totals(dimensions, "category", category)
-        totals.count(customer, sum(item["quantity"] for item in items), event.is_late)
+        order = _order_in(event.row)
+        address, items = order.shipping_address, order.items
+        customer = distinct_hash(order.customer_id)
+        place = start_us, order.status, (address and address.country) or NO_VALUE
+        totals = orders.get(place)
+        if totals is None:
+            totals = orders[place] = OrderTotals()
+        totals.orders += 1
+        totals.late += event.is_late
+        totals.revenue.units += exact(order.total_amount)
+        totals.customers.add_hash(customer)
+        counted: set[str] = set()
         for item in items:
-            totals.revenue.add_value(item["unit_price"], times=item["quantity"])
+            units = item.quantity
+            totals.items += units
+            category = item.category or NO_VALUE
+            within = categories.get((start_us, category))
+            if within is None:
+                within = categories[start_us, category] = OrderTotals()
+            within.items += units
+            within.revenue.units += exact(item.unit_price) * units
+            if category not in counted:  # an order counts once in each of its categories
+                counted.add(category)
+                within.orders += 1
+                within.late += event.is_late
+                within.customers.add_hash(customer)
+    return _by_dimension(orders, categories), too_late
 
 
-def _totals(dimensions: dict[str, dict[str, OrderTotals]], dimension: str, value: str | None) -> OrderTotals:
-    parts = dimensions.setdefault(dimension, {})
-    totals = parts.get(value or NO_VALUE)
-    if totals is None:
-        totals = parts[value or NO_VALUE] = OrderTotals()
-    return totals
+def _by_dimension(
+    orders: dict[tuple[int, str, str], OrderTotals], categories: dict[tuple[int, str], OrderTotals]
+) -> list[WindowPartials]:
+    """Totals of orders that have status and country in common go to each dimension at once."""
+    found: dict[tuple[int, str], dict[str, OrderTotals]] = {}
+    for (start_us, status, country), totals in orders.items():
+        for dimension, value in (("all", "all"), ("status", status), ("country", country)):
+            found.setdefault((start_us, dimension), {}).setdefault(value, OrderTotals()).add(totals)
+    for (start_us, category), totals in categories.items():
+        found.setdefault((start_us, "category"), {})[category] = totals
+    return [WindowPartials(start_us, dimension, parts) for (start_us, dimension), parts in found.items()]
 
 
 def metric_rows(revision: Revision, run: Run, emitted_at_us: int) -> list[Row]:

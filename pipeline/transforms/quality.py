@@ -140,36 +140,40 @@ Measured = tuple[RawMessage, int]
 def count_accepted(events: Iterable[Event], window_seconds: int) -> Windows:
     """Counts of events that are in their table, by window start (µs) and event type."""
     windows: Windows = {}
-    for counts, group in _grouped(windows, events, window_seconds):
-        counts.accepted += len(group)
-        counts.late += sum([event.is_late for event in group])
-        counts.measure([(event.message, event.processed_at_us) for event in group])
+    for counts, measured, late in _grouped(windows, events, window_seconds):
+        counts.accepted += len(measured)
+        counts.late += late
+        counts.measure(measured)
     return windows
 
 
 def count_duplicates(events: Iterable[Event], window_seconds: int) -> Windows:
     """Counts of events that were seen before, by window start (µs) and event type."""
     windows: Windows = {}
-    for counts, group in _grouped(windows, events, window_seconds):
-        counts.duplicates += len(group)
-        counts.measure([(event.message, event.processed_at_us) for event in group])
+    for counts, measured, _ in _grouped(windows, events, window_seconds):
+        counts.duplicates += len(measured)
+        counts.measure(measured)
     return windows
 
 
 def _grouped(
     windows: Windows, events: Iterable[Event], window_seconds: int
-) -> Iterator[tuple[Counts, list[Event]]]:
+) -> Iterator[tuple[Counts, list[Measured], int]]:
+    """(counts, messages, late events) by window and event type."""
     window_us = window_seconds * 1_000_000
-    groups: dict[tuple[int, str], list[Event]] = {}
-    for event in events:
-        key = (event.publish_time_us // window_us, event.event_type)
+    groups: dict[tuple[int, str], list[Measured]] = {}
+    late: Counter[tuple[int, str]] = Counter()
+    for event_type, _, _, _, publish_time_us, processed_at_us, is_late, message in events:
+        key = (publish_time_us // window_us, event_type)
         group = groups.get(key)
         if group is None:
-            groups[key] = [event]
-        else:
-            group.append(event)
+            group = groups[key] = []
+        group.append((message, processed_at_us))
+        if is_late:
+            late[key] += 1
     for (window, event_type), group in groups.items():
-        yield windows.setdefault(window * window_us, {}).setdefault(event_type, Counts()), group
+        counts = windows.setdefault(window * window_us, {}).setdefault(event_type, Counts())
+        yield counts, group, late[window, event_type]
 
 
 def count_rejected(dead_letters: Iterable[DeadLetter], window_seconds: int) -> Windows:

