@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from apache_beam.runners.runner import PipelineResult
 from google.api_core.exceptions import GoogleAPIError
 
+from pipeline import chunk_memory
 from pipeline.commands import INTERRUPTED
 from pipeline.errors import PipelineError
 from pipeline.file_source import FileSource
@@ -33,6 +34,8 @@ def run_backfill(job: Job) -> int:
     Files that were loaded before are left out. Raises UsageError if there is nothing to read, before
     anything is written.
     """
+    if job.runner == ONE_MACHINE:
+        chunk_memory.share_one_heap()
     files = find_files(job.input_name)
     plan = plan_backfill(files, job.graph.tables, job.graph.run.run_id, job.reload)
     for remark in plan.remarks:

@@ -31,8 +31,9 @@ from pipeline.transforms.parsing import ParseSettings
 from pipeline.transforms.quality import LedgerSettings
 
 ONE_MACHINE = "BundleBasedDirectRunner"
-ALONE_FROM_ROWS = 1_000
-"""Rows of a backfill's block that make a lake file worth its while."""
+ALONE_FROM_ROWS = 250
+"""Rows of a backfill's block that make a lake file worth its while. Fewer are shuffled, to be put together
+with those of other blocks, which takes memory."""
 
 
 class LiveSettings(NamedTuple):

@@ -94,9 +94,10 @@ class SummarizeOrders(beam.PTransform):
             | "AddUpDeltas"
             >> AddUpDeltas(settings.window_seconds, settings.pane_seconds, settings.lateness_seconds)
         )
+        seconds, lateness_seconds = settings.window_seconds, settings.lateness_seconds
         return SummaryOutputs(
-            deltas | "ReviseWindows" >> Revise(settings.window_seconds, settings.lateness_seconds, in_panes),
-            deltas | "ReviseHours" >> Revise(HOUR_SECONDS, settings.lateness_seconds, in_panes),
+            deltas | "ReviseWindows" >> Revise(seconds, seconds, lateness_seconds, in_panes),
+            deltas | "ReviseHours" >> Revise(HOUR_SECONDS, seconds, lateness_seconds, in_panes),
         )
 
 

@@ -115,7 +115,7 @@ class MeasureQuality(beam.PTransform):
 
     def expand(self, outcomes: Outcomes) -> beam.PCollection:
         settings = self.settings
-        seconds = settings.window_seconds
+        seconds, lateness_seconds = settings.window_seconds, settings.lateness_seconds
         counted = [
             outcomes.accepted | "CountAccepted" >> beam.ParDo(_Count(seconds, count_accepted)),
             outcomes.duplicates | "CountDuplicates" >> beam.ParDo(_Count(seconds, count_duplicates)),
@@ -125,10 +125,8 @@ class MeasureQuality(beam.PTransform):
         return (
             counted
             | "AllOutcomes" >> beam.Flatten()
-            | "AddUpDeltas"
-            >> AddUpDeltas(settings.window_seconds, settings.pane_seconds, settings.lateness_seconds)
-            | "Revise"
-            >> Revise(settings.window_seconds, settings.lateness_seconds, settings.pane_seconds is not None)
+            | "AddUpDeltas" >> AddUpDeltas(seconds, settings.pane_seconds, lateness_seconds)
+            | "Revise" >> Revise(seconds, seconds, lateness_seconds, settings.pane_seconds is not None)
         )
 
 

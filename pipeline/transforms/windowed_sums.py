@@ -66,16 +66,22 @@ class AddUpDeltas(beam.PTransform):
 class Revise(beam.PTransform):
     """Add up deltas per window and group, giving out the whole again each time, or once if not `in_panes`.
 
-    Input: (group, {part: Sum}). Output: Revision.
+    Input: (group, {part: Sum}), from windows of `delta_seconds`. Output: Revision.
     """
 
-    def __init__(self, window_seconds: int, lateness_seconds: int, in_panes: bool = True) -> None:
+    def __init__(
+        self, window_seconds: int, delta_seconds: int, lateness_seconds: int, in_panes: bool = True
+    ) -> None:
         super().__init__()
         self.in_panes = in_panes
         self.window_seconds = window_seconds
+        self.delta_seconds = delta_seconds
         self.lateness_seconds = lateness_seconds
 
     def expand(self, deltas: beam.PCollection) -> beam.PCollection:
+        if not self.in_panes and self.window_seconds == self.delta_seconds:
+            # The only delta of a window is the whole.
+            return deltas | "NameRevision" >> beam.ParDo(_NameRevision())
         return (
             deltas
             | "IntoRevisions" >> into_revisions(self.window_seconds, self.lateness_seconds, self.in_panes)
