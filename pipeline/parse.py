@@ -73,6 +73,8 @@ class EventTable(NamedTuple):
     event_time: str
     quick: QuickTable
     validator: TableValidator
+    known_versions: dict[str, int]
+    """Schema versions by their usual spelling."""
     lost_colons: int
     """Colons of a payload that are left out of its row's columns, if it says its event type."""
 
@@ -120,7 +122,9 @@ class Parser:
         Its row holds what the producer sent, save that timestamps are UTC, and the pipeline's columns.
         A NULLABLE column without a value is null in it or absent, as it was sent.
         """
-        table, event_id, version, event_time_us, event_time, rest = self.validate(message)
+        table, event_id, version, event_time_us, event_time, rest = self._read_quickly(
+            message
+        ) or self._judge(message)
         if len(event_time) != 27 or event_time[10] != "T" or event_time[26] != "Z":
             event_time = format_rfc3339(event_time_us)
         publish_time_us = message.publish_time_us
@@ -191,8 +195,9 @@ class Parser:
         if b"\\" in payload and b"\\u003" in payload:  # a colon in a string may be escaped
             return None
         if attributes:
-            version = schema_version(attributes, version, table.schema_version)
-            if version is None or version > table.schema_version:
+            stated = attributes.get("schema_version")
+            version = version if stated is None else table.known_versions.get(stated)
+            if version is None:
                 return None
             event_id = attributes.get("event_id", event_id)
             if event_id is not UNSET and not 0 < len(event_id) <= MAX_EVENT_ID_CHARACTERS:
@@ -280,6 +285,7 @@ def _event_table(contract: Contract, event_type: str) -> EventTable:
         table.event_time,
         compile_table(table),
         validator,
+        {str(version): version for version in range(1, table.schema_version + 1)},
         2 + table.event_type.count(":"),
     )
 

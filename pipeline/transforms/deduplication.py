@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -14,10 +13,8 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 
 from pipeline.chunks import Chunk, GatherChunks
 from pipeline.elements import Event
+from pipeline.seen_ids import SeenIds, identity_key, next_token
 
-KEY_BYTES = 16
-_TIME_BYTES = 8
-_RECORD_BYTES = KEY_BYTES + _TIME_BYTES
 CACHED_INDEXES = 1_024
 
 
@@ -52,53 +49,6 @@ class Deduplicate(beam.PTransform):
             | "KeepFirst" >> keep_first.with_outputs("duplicates", main="first")
         )
         return DeduplicateOutputs(split.first | "GatherChunks" >> GatherChunks(), split.duplicates)
-
-
-def identity_key(event: Event) -> bytes:
-    """16 bytes that stand for (event_type, event_id)."""
-    identity = f"{event.event_type}\0{event.event_id}".encode()
-    return hashlib.blake2b(identity, digest_size=KEY_BYTES).digest()
-
-
-class SeenIds:
-    """The ids one bucket has seen: a dict over the log of records that is kept in state.
-
-    `token` is a hash over all that happened to the log; two indexes with one token hold the same ids.
-    """
-
-    def __init__(self, log: Iterable[bytes], token: bytes) -> None:
-        self.token = token
-        self.first_seen_us: dict[bytes, int] = {}
-        for block in log:
-            for start in range(0, len(block), _RECORD_BYTES):
-                middle, end = start + KEY_BYTES, start + _RECORD_BYTES
-                key, seen_us = block[start:middle], int.from_bytes(block[middle:end], "big", signed=True)
-                # An id that came again after its time has two records, and blocks are read in any order.
-                self.first_seen_us[key] = max(seen_us, self.first_seen_us.get(key, seen_us))
-
-    def split(self, events: Iterable[Event], ttl_us: int) -> tuple[list[Event], list[Event], bytes]:
-        """(first events, duplicates, the block to append to the log)."""
-        first: list[Event] = []
-        duplicates: list[Event] = []
-        records: list[bytes] = []
-        for event in events:
-            key = identity_key(event)
-            seen_us = self.first_seen_us.get(key)
-            if seen_us is not None and event.publish_time_us < seen_us + ttl_us:
-                duplicates.append(event)
-                continue
-            self.first_seen_us[key] = event.publish_time_us
-            records.append(key + event.publish_time_us.to_bytes(_TIME_BYTES, "big", signed=True))
-            first.append(event)
-        block = b"".join(records)
-        if block:
-            self.token = next_token(self.token, block)
-        return first, duplicates, block
-
-
-def next_token(token: bytes, change: bytes) -> bytes:
-    """The token of a log after `change` was made to it."""
-    return hashlib.blake2b(token + change, digest_size=KEY_BYTES).digest()
 
 
 # Reading a bucket's whole log for every bundle would cost more than everything else. The index stays in

@@ -17,7 +17,7 @@ from pipeline.errors import Rejected
 from pipeline.files import AVRO, ByteRange, read_blocks, read_places, read_records
 from pipeline.read_counter import AHEAD, ReadCounter
 from pipeline.repeats import FINGERPRINT_BITS, fingerprint_of_message, fingerprints_of_lines, repeated
-from pipeline.transforms.deduplication import identity_key
+from pipeline.seen_ids import identity_key
 from pipeline.transforms.parsing import ParseSettings, parser_of
 
 
@@ -30,7 +30,7 @@ class Sighting(NamedTuple):
     """In its range: the offset of its line, or the number of its record."""
     publish_time_us: int
     identity: bytes
-    """pipeline.transforms.deduplication.identity_key of the event."""
+    """pipeline.seen_ids.identity_key of the event."""
 
 
 class LookAhead(beam.PTransform):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import seen_ids
 from pipeline.elements import Event
-from pipeline.transforms.deduplication import SeenIds, identity_key
+from pipeline.seen_ids import SeenIds, identity_key
 from tests.transforms.builders import SECOND, event
 
 TTL_SECONDS = 100
@@ -86,7 +88,62 @@ def test_an_index_read_from_the_log_in_any_order_is_the_one_that_wrote_it(
     written = SeenIds([], EMPTY)
     log = list(_blocks(written, chunks))
     chance.shuffle(log)  # type: ignore[attr-defined]
-    assert SeenIds(log, written.token).first_seen_us == written.first_seen_us
+    assert dict(SeenIds(log, written.token).items()) == dict(written.items())
+
+
+class _Dict:
+    """What the index does, with a dict of all ids."""
+
+    def __init__(self) -> None:
+        self.seen_us: dict[bytes, int] = {}
+
+    def split(self, events: list[Event]) -> tuple[list[Event], list[Event]]:
+        first: list[Event] = []
+        duplicates: list[Event] = []
+        for each in events:
+            known_us = self.seen_us.get(identity_key(each))
+            if known_us is not None and each.publish_time_us < known_us + TTL_US:
+                duplicates.append(each)
+            else:
+                self.seen_us[identity_key(each)] = each.publish_time_us
+                first.append(each)
+        return first, duplicates
+
+
+@given(_chunks, st.integers(0, 3))
+def test_it_says_what_a_dict_of_all_ids_would_say(chunks: list[list[Event]], recent_ids: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seen_ids, "RECENT_IDS", recent_ids)
+        index, model = SeenIds([], EMPTY), _Dict()
+        for chunk in chunks:
+            assert index.split(chunk, TTL_US)[:2] == model.split(chunk)
+        assert dict(index.items()) == model.seen_us
+
+
+def test_ids_with_half_a_hash_in_common_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen_ids, "RECENT_IDS", 0)
+    monkeypatch.setattr(seen_ids, "identity_key", lambda each: b"\xff" * 8 + each.event_id.encode().zfill(8))
+    index = SeenIds([], EMPTY)
+    for number in (3, 1, 2, 7, 5):
+        assert len(index.split([event(str(number), published=number)], TTL_US)[0]) == 1
+    again = [event(str(number), published=9) for number in range(9)]
+    first, duplicates, _ = index.split(again, TTL_US)
+    assert [each.event_id for each in first] == ["0", "4", "6", "8"]
+    assert [each.event_id for each in duplicates] == ["1", "2", "3", "5", "7"]
+
+
+def test_a_packed_id_takes_little_memory() -> None:
+    events = [event(f"e{number}", published=number / 1_000) for number in range(60_000)]
+    tracemalloc.start()
+    try:
+        index = SeenIds([], EMPTY)
+        for start in range(0, len(events), 500):
+            index.split(events[start : start + 500], TTL_US)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / len(events) < 40
+    assert len(dict(index.items())) == len(events)
 
 
 @given(_chunks)
