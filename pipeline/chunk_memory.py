@@ -43,9 +43,12 @@ def collect() -> None:
 
 
 def unsettle() -> None:
-    """Give the process its garbage collector back."""
+    """Give the process its garbage collector back, for what comes from now on.
+
+    What was there before `settle` stays out of its sight: a worker ends after this, and would take a second
+    to look at all of it once more.
+    """
     gc.enable()
-    gc.unfreeze()
 
 
 def _set(parameter: int, value: int) -> None:

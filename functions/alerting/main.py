@@ -1,7 +1,7 @@
 """The Cloud Function that tells people of alerts.
 
-Pub/Sub delivers a message at least once, and the trigger repeats it, for a day at most, while this function
-raises. So a fault that never passes is logged and acknowledged, and one that may pass is raised.
+Pub/Sub delivers a message at least once, and the trigger repeats it, for about eight hours, while this
+function raises. So a fault that never passes is logged and acknowledged, and one that may pass is raised.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def parse_chunk(
                 )
             )
     if any(letter.message.publish_time_us is None for letter in dead_letters):
-        beside_us = min((event.publish_time_us for event in events), default=None)
+        beside_us = min([event.publish_time_us for event in events], default=None)
         dead_letters = [letter._replace(counts_at_us=beside_us) for letter in dead_letters]
     return events, dead_letters
 
