@@ -4,9 +4,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 CHECKOV := .venv-checkov
+SINCE ?= HEAD^
 SOURCES := pipeline generator local benchmarks deploy tests
 
-.PHONY: help demo test lint types check-function tests parity bench requirements clean
+.PHONY: help demo test lint types tests parity contract requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -30,6 +31,10 @@ tests: $(VENV)/.dev $(CHECKOV)/.done ## Run all tests
 
 parity: $(VENV)/.dev ## Show that a backfill gives exactly what streaming gave
 	$(BIN)/pytest --quiet --no-header tests/parity
+
+contract: $(VENV)/.dev ## Tell whether what changed in schemas.json since SINCE (HEAD^) breaks somebody
+	git show $(SINCE):schemas.json > $(VENV)/schemas-before.json
+	$(BIN)/python -m pipeline.schemas check $(VENV)/schemas-before.json schemas.json
 
 requirements: $(VENV)/.dev ## Compile requirements/*.txt anew from pyproject.toml
 	$(BIN)/python requirements/compile.py

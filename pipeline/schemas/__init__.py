@@ -1,0 +1,1 @@
+"""What becomes of the contract from one version to the next."""

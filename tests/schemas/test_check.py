@@ -1,0 +1,215 @@
+"""Which changes of the contract break somebody, told by the command as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.commands import exit_code
+from pipeline.contract import CONTRACT_PATH, load_contract
+from pipeline.errors import Rejected
+from pipeline.parse import Parser
+from pipeline.schemas.__main__ import APPLY, DEPLOY, INSTEAD, PRODUCE, main
+from tests.contract.messages import message
+from tests.contract.strategies import valid
+
+Contract = dict[str, Any]
+Change = Callable[[Contract], object]
+NULLABLE = {"name": "gift", "type": "BOOLEAN", "mode": "NULLABLE", "description": "Some."}
+REQUIRED = {**NULLABLE, "mode": "REQUIRED"}
+
+
+def columns(content: Contract, table: str = "orders") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = content["tables"][table]["columns"]
+    return found
+
+
+def column(content: Contract, name: str, table: str = "orders") -> dict[str, Any]:
+    return next(each for each in columns(content, table) if each["name"] == name)
+
+
+def field(content: Contract, name: str) -> dict[str, Any]:
+    fields: list[dict[str, Any]] = column(content, "items")["fields"]
+    return next(each for each in fields if each["name"] == name)
+
+
+def check(content: Contract, name: str, **words: Any) -> None:
+    column(content, name)["check"] = {**column(content, name).get("check", {}), **words}
+
+
+def without(content: Contract, name: str, word: str) -> None:
+    del column(content, name)["check"][word]
+
+
+def rename(content: Contract, old: str, new: str) -> None:
+    column(content, old)["name"] = new
+
+
+BREAKING: dict[str, tuple[Change, str]] = {
+    "a column is gone": (
+        lambda c: columns(c, "user_activity").remove(column(c, "metadata", "user_activity")),
+        "user_activity.metadata is gone.",
+    ),
+    "a column is renamed": (
+        lambda c: rename(c, "total_amount", "total_amounts"),
+        "orders.total_amount is gone (renamed to total_amounts?).",
+    ),
+    "a type": (
+        lambda c: column(c, "total_amount").update(type="INTEGER"),
+        "orders.total_amount was of type FLOAT and is of type INTEGER.",
+    ),
+    "a new REQUIRED column": (lambda c: columns(c).append(REQUIRED), "orders.gift is new and REQUIRED."),
+    "a new REQUIRED field": (
+        lambda c: column(c, "items")["fields"].append(REQUIRED),
+        "orders.items.gift is new and REQUIRED.",
+    ),
+    "a column becomes REQUIRED": (
+        lambda c: column(c, "shipping_address").update(mode="REQUIRED"),
+        "orders.shipping_address was NULLABLE and is REQUIRED.",
+    ),
+    "an enum is narrower": (
+        lambda c: column(c, "activity_type", "user_activity").update(check={"enum": ["login"]}),
+        "user_activity.activity_type enum was ['login', 'logout', 'view_product', 'add_to_cart'] "
+        "and is ['login'].",
+    ),
+    "an enum is new": (
+        lambda c: check(c, "order_id", enum=["a"]),
+        "orders.order_id enum was absent and is ['a'].",
+    ),
+    "a length is shorter": (
+        lambda c: check(c, "order_id", maxLength=64),
+        "orders.order_id maxLength was 128 and is 64.",
+    ),
+    "a minimum is higher": (
+        lambda c: check(c, "total_amount", minimum=1),
+        "orders.total_amount minimum was 0 and is 1.",
+    ),
+    "a pattern is new": (
+        lambda c: check(c, "order_id", pattern="^o"),
+        "orders.order_id pattern was absent and is ^o.",
+    ),
+    "more values are forbidden": (
+        lambda c: column(c, "quantity_change", "inventory_logs").update(check={"not": {"enum": [0, 1]}}),
+        "inventory_logs.quantity_change not was {'enum': [0]} and is {'enum': [0, 1]}.",
+    ),
+    "a version goes back": (
+        lambda c: c["tables"]["user_activity"].update(schema_version=2),
+        "user_activity schema_version was 3 and is 2.",
+    ),
+    "another event type": (
+        lambda c: c["tables"]["orders"].update(event_type="purchase"),
+        "orders event_type was order and is purchase.",
+    ),
+    "a view is gone": (
+        lambda c: c["views"].pop("dead_letters_open"),
+        "dead_letters_open is gone, for all who query it.",
+    ),
+}
+SAFE: dict[str, tuple[Change, str, list[str]]] = {
+    "a new NULLABLE column": (
+        lambda c: columns(c).append(NULLABLE),
+        "table     orders.gift is a new NULLABLE column.",
+        [APPLY, DEPLOY, PRODUCE],
+    ),
+    "a REQUIRED column becomes NULLABLE": (
+        lambda c: column(c, "customer_id").update(mode="NULLABLE"),
+        "table     orders.customer_id was REQUIRED and is NULLABLE.",
+        [APPLY, DEPLOY, PRODUCE],
+    ),
+    "an enum is wider": (
+        lambda c: check(c, "status", enum=["pending", "processing", "shipped", "delivered", "lost"]),
+        "pipeline  orders.status enum was",
+        [DEPLOY, PRODUCE],
+    ),
+    "a check is gone": (
+        lambda c: without(c, "order_id", "maxLength"),
+        "pipeline  orders.order_id maxLength was 128 and is absent.",
+        [DEPLOY, PRODUCE],
+    ),
+    "a version more": (
+        lambda c: c["tables"]["orders"].update(schema_version=2),
+        "pipeline  orders schema_version was 1 and is 2.",
+        [DEPLOY, PRODUCE],
+    ),
+    "a description": (
+        lambda c: column(c, "status").update(description="Another."),
+        "text      orders.status has another description.",
+        [APPLY],
+    ),
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_bytes(CONTRACT_PATH.read_bytes())
+    return old, new
+
+
+def compared(files: tuple[Path, Path], change: Change) -> int:
+    old, new = files
+    content = json.loads(old.read_bytes())
+    change(content)
+    new.write_text(json.dumps(content))
+    return main(["check", str(old), str(new)])
+
+
+@pytest.mark.parametrize(("change", "line"), BREAKING.values(), ids=BREAKING.keys())
+def test_a_breaking_change_fails_and_is_named(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str], change: Change, line: str
+) -> None:
+    assert compared(files, change) == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert f"breaks    {line}" in printed
+    assert printed[-1] == INSTEAD
+
+
+@pytest.mark.parametrize(("change", "line", "steps"), SAFE.values(), ids=SAFE.keys())
+def test_a_safe_change_passes_with_the_order_of_its_rollout(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str], change: Change, line: str, steps: list[str]
+) -> None:
+    assert compared(files, change) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith(line)
+    assert printed[-len(steps) :] == [f"{number}. {step}." for number, step in enumerate(steps, 1)]
+
+
+def test_equal_files_pass(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert compared(files, lambda _: None) == 0
+    assert capsys.readouterr().out == "Nothing is different.\n"
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["compare", "a", "b"], ["check", "no-such.json", "b.json"]])
+def test_a_wrong_command_line_ends_with_one_sentence_and_code_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(lambda: main(arguments)) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+_SAFE_CHANGES = st.lists(st.sampled_from(sorted(SAFE)), unique=True, min_size=1)
+
+
+@given(st.data(), _SAFE_CHANGES)
+def test_what_was_valid_before_safe_changes_is_valid_after_them(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, names: list[str]
+) -> None:
+    content = json.loads(CONTRACT_PATH.read_bytes())
+    for name in names:
+        SAFE[name][0](content)
+    path = tmp_path_factory.mktemp("safe") / "schemas.json"
+    path.write_text(json.dumps(content))
+    old, new = load_contract(), load_contract(path)
+    event_type, event = data.draw(valid(old))
+    raw = message(event, {"event_type": event_type, "event_id": "e1"}, None)
+    try:
+        Parser(old).parse(raw, 0)
+    except Rejected:
+        return
+    Parser(new).parse(raw, 0)
