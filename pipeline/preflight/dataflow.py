@@ -1,25 +1,26 @@
-"""What a launch on Dataflow needs besides: its API, its region, its buckets."""
+"""What a launch on Dataflow needs besides: its API, its region, its buckets, its permissions."""
 
 from __future__ import annotations
 
 from typing import Any
 from urllib.parse import quote
 
-import google.auth
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from google.api_core.exceptions import GoogleAPICallError, from_http_response
-from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession
 
 from pipeline.preflight.buckets import place_checks
 from pipeline.preflight.findings import CALL_SECONDS, Check, Finding, ok, wrong
+from pipeline.preflight.permissions import credentials_of, permission_checks
 
 SERVICE = "Dataflow"
-_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
-def dataflow_checks(beam_args: list[str]) -> list[Check]:
-    """Look at `--project`, `--region`, `--temp_location` and `--staging_location`."""
+def dataflow_checks(beam_args: list[str], queries_in: str = "") -> list[Check]:
+    """Look at `--project`, `--region`, `--temp_location`, `--staging_location`, `--service_account_email`.
+
+    `queries_in` is the project in which a backfill queries BigQuery, or "" if nothing does.
+    """
     options = PipelineOptions(beam_args).view_as(GoogleCloudOptions)
     project = options.project or ""
     checks = [
@@ -28,7 +29,7 @@ def dataflow_checks(beam_args: list[str]) -> list[Check]:
     places = {options.temp_location, options.staging_location} - {None, ""}
     for place in sorted(places):
         checks += place_checks(place, project)
-    return checks
+    return checks + permission_checks(options, queries_in)
 
 
 def _look_at_api(options: Any) -> list[Finding]:
@@ -43,13 +44,9 @@ def _look_at_api(options: Any) -> list[Finding]:
             )
         ]
     what = f"Dataflow in {options.project}, {options.region}"
-    if options.no_auth:
-        credentials: Any = AnonymousCredentials()  # type: ignore[no-untyped-call]
-    else:
-        credentials, _ = google.auth.default(scopes=_SCOPES)
     path = f"v1b3/projects/{quote(options.project)}/locations/{quote(options.region)}/jobs?pageSize=1"
     url = f"{options.dataflow_endpoint.rstrip('/')}/{path}"
-    with AuthorizedSession(credentials) as session:  # type: ignore[no-untyped-call]
+    with AuthorizedSession(credentials_of(options)) as session:  # type: ignore[no-untyped-call]
         answer = session.get(url, timeout=CALL_SECONDS)
     if answer.ok:
         return [ok(what)]

@@ -20,6 +20,8 @@ APIS = {
     "BigQuery": "bigquery.googleapis.com",
     "Cloud Storage": "storage.googleapis.com",
     "Dataflow": "dataflow.googleapis.com",
+    "Resource Manager": "cloudresourcemanager.googleapis.com",
+    "IAM": "iam.googleapis.com",
 }
 
 

@@ -69,7 +69,8 @@ def checks_of(job: Job) -> list[Check]:
         contract = load_contract(graph.parse.schemas_path)
         checks += warehouse_checks(graph.tables.dataset, contract, queries=job.reads == "files")
     if job.runner != ONE_MACHINE:
-        checks += dataflow_checks(job.beam_args)
+        queries_in = project if job.reads == "files" and graph.tables.dataset is not None else ""
+        checks += dataflow_checks(job.beam_args, queries_in)
     # A bucket can be lake and staging place: it is looked at once.
     return list({check.what: check for check in checks}.values())
 

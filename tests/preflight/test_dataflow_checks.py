@@ -77,7 +77,7 @@ def test_what_is_wrong_is_named(
 
 
 def test_a_launch_without_region_or_temporary_place_is_wrong() -> None:
-    (found,) = run_checks(dataflow_checks(["--project=shop-prod"]))
+    (found,) = run_checks(dataflow_checks(["--project=shop-prod"])[:1])
     assert (found.state, found.said) == ("wrong", "A launch needs --region and --temp_location.")
 
 
