@@ -23,7 +23,7 @@ resource "google_secret_manager_secret" "alerting" {
     }
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.service]
+  depends_on = [google_project_service.api, time_sleep.key_grants]
 }
 
 resource "google_secret_manager_secret_iam_member" "function" {

@@ -6,7 +6,8 @@ resource "google_artifact_registry_repository" "pipeline" {
   description   = "Images of the order pipeline, its generator and its alerting function."
   kms_key_name  = var.kms_key_name
 
-  # A rollback needs the images of the last releases; what has lost its tag goes after a month.
+  # A rollback needs the images of the last releases, so the newest of each package stay, however old they are. Every
+  # push has a tag of its own, so tagged images go as well, in the end; what has lost its tag goes after a month.
   cleanup_policies {
     id     = "keep-releases"
     action = "KEEP"
@@ -24,5 +25,14 @@ resource "google_artifact_registry_repository" "pipeline" {
     }
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.service]
+  cleanup_policies {
+    id     = "delete-old"
+    action = "DELETE"
+    condition {
+      tag_state  = "ANY"
+      older_than = "${var.image_days * local.day_seconds}s"
+    }
+  }
+
+  depends_on = [google_project_service.api, time_sleep.key_grants]
 }

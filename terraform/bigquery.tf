@@ -11,7 +11,7 @@ resource "google_bigquery_dataset" "events" {
     }
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.service]
+  depends_on = [google_project_service.api, time_sleep.key_grants]
 }
 
 # Every table of schemas.json, and raw_events. A new NULLABLE column is added in place; a change that BigQuery cannot

@@ -32,3 +32,14 @@ resource "google_kms_crypto_key_iam_member" "service" {
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
   member        = each.value
 }
+
+# A grant on the key takes up to two minutes to hold, as any other does. Whatever is encrypted waits for this, or the
+# first apply fails halfway.
+resource "time_sleep" "key_grants" {
+  count = local.encrypted ? 1 : 0
+
+  create_duration = "120s"
+  # Another key has other grants, which take their time again.
+  triggers   = { key = var.kms_key_name }
+  depends_on = [google_kms_crypto_key_iam_member.service]
+}

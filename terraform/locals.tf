@@ -89,6 +89,16 @@ locals {
   images   = { pipeline = "${local.registry}/pipeline", generator = "${local.registry}/generator" }
   template = "gs://${local.templates_bucket}/pipeline/${var.image_tag}.json"
 
+  # How the job runs, whoever launches it. None has a space in it: cloudbuild.yaml splits them at spaces.
+  launch_flags = concat(
+    [
+      "--enable-streaming-engine",
+      "--max-workers=${var.max_workers}",
+    ],
+    var.private_network ? ["--disable-public-ips", "--subnetwork=regions/${var.region}/subnetworks/${local.job_name}"] : [],
+    var.kms_key_name == null ? [] : ["--dataflow-kms-key=${var.kms_key_name}"],
+  )
+
   launch_command = join(" \\\n  ", concat(
     [
       "gcloud dataflow flex-template run ${local.job_name}",
@@ -98,16 +108,27 @@ locals {
       "--service-account-email=pipeline-worker@${var.project_id}.iam.gserviceaccount.com",
       "--staging-location=gs://${local.staging_bucket}/staging",
       "--temp-location=gs://${local.staging_bucket}/temp",
-      "--enable-streaming-engine",
-      "--max-workers=${var.max_workers}",
     ],
     length(var.operators) > 0 ? ["--impersonate-service-account=pipeline-launcher@${var.project_id}.iam.gserviceaccount.com"] : [],
-    var.private_network ? ["--disable-public-ips", "--subnetwork=regions/${var.region}/subnetworks/${local.job_name}"] : [],
-    var.kms_key_name == null ? [] : ["--dataflow-kms-key=${var.kms_key_name}"],
+    local.launch_flags,
     [
       "--parameters input_subscription=projects/${var.project_id}/subscriptions/events-sub",
       "--parameters output_bucket=gs://${local.lake_bucket}",
       "--parameters bq_dataset=${var.project_id}:${var.dataset_id}",
     ],
   ))
+
+  # What CI has to be told to launch the same. CI launches with its own rights, so nothing here depends on operators.
+  cloudbuild_substitutions = {
+    _REGION        = var.region
+    _IMAGES        = local.registry
+    _TEMPLATES     = "gs://${local.templates_bucket}/pipeline"
+    _STAGING       = "gs://${local.staging_bucket}"
+    _OUTPUT_BUCKET = "gs://${local.lake_bucket}"
+    _BQ_DATASET    = "${var.project_id}:${var.dataset_id}"
+    _LAUNCH_FLAGS  = join(" ", local.launch_flags)
+  }
+
+  # gcloud splits at commas unless another delimiter stands in front (`gcloud topic escaping`). No value has a ~.
+  cloudbuild_substitutions_line = "^~^${join("~", [for name, value in local.cloudbuild_substitutions : "${name}=${value}"])}"
 }

@@ -9,12 +9,25 @@ resource "google_monitoring_notification_channel" "email" {
   depends_on   = [google_project_service.api["monitoring.googleapis.com"]]
 }
 
-# Errors that only a log tells of.
-resource "google_logging_metric" "logged" {
-  for_each = {
-    alerting-function-errors = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${google_cloudfunctions2_function.alerting.name}\" AND severity>=ERROR"
+# A warning and no error: who only tries the pipeline out needs no address. It is repeated at every plan and apply.
+check "somebody_is_told" {
+  assert {
+    condition     = var.notification_email != null
+    error_message = "Nobody is told when an alert policy fires, such as when the job has failed: notification_email is not set. Set it to an address that people read, such as oncall@example.com."
+  }
+}
+
+# Errors that only a log tells of. While a channel may take an alert later, the function answers 500 and the alert
+# comes again. That fault passes, but it is logged as an error twice: as a request, and as a traceback.
+locals {
+  log_filters = {
+    alerting-function-errors = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${google_cloudfunctions2_function.alerting.name}\" AND severity>=ERROR AND NOT log_id(\"run.googleapis.com/requests\") AND NOT textPayload:\"DeliveryFailed\""
     pipeline-worker-errors   = "resource.type=\"dataflow_step\" AND resource.labels.job_name=\"${local.job_name}\" AND severity>=ERROR"
   }
+}
+
+resource "google_logging_metric" "logged" {
+  for_each = local.log_filters
 
   name   = each.key
   filter = each.value
@@ -35,13 +48,15 @@ locals {
   channels = google_monitoring_notification_channel.email[*].id
 
   job             = "resource.type=\"dataflow_job\" AND resource.labels.job_name=\"${local.job_name}\""
+  any_job         = "resource.type=\"dataflow_job\" AND resource.labels.job_name=monitoring.regex.full_match(\"order-.*\")"
   published       = "resource.type=\"pubsub_topic\" AND metric.type=\"pubsub.googleapis.com/topic/send_message_operation_count\" AND resource.labels.topic_id"
   oldest_unacked  = "resource.type=\"pubsub_subscription\" AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\" AND resource.labels.subscription_id"
   undelivered     = "resource.type=\"pubsub_subscription\" AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.labels.subscription_id"
   function_errors = "resource.type=\"cloud_run_revision\" AND metric.type=\"logging.googleapis.com/user/${google_logging_metric.logged["alerting-function-errors"].name}\""
   worker_errors   = "resource.type=\"dataflow_step\" AND metric.type=\"logging.googleapis.com/user/${google_logging_metric.logged["pipeline-worker-errors"].name}\""
 
-  # Above `threshold` for `minutes`. A healthy run acknowledges after about a minute, when a lake file is written.
+  # Levels: above `threshold` all the time for `minutes`. Counts (ALIGN_DELTA): above `threshold` within `minutes`, or
+  # within one minute if there are none. A healthy run acknowledges after about a minute, when a lake file is written.
   policies = {
     oldest_unacked_message = {
       title   = "Oldest unacknowledged event over 10 minutes"
@@ -62,10 +77,12 @@ locals {
       means   = "The watermark is behind: windows close late, and metrics and anomalies with them. Look for a backlog first."
     }
     failed_job = {
-      title   = "The job failed"
-      filter  = "${local.job} AND metric.type=\"dataflow.googleapis.com/job/is_failed\""
+      title   = "A job failed"
+      filter  = "${local.any_job} AND metric.type=\"dataflow.googleapis.com/job/is_failed\""
       aligner = "ALIGN_MAX", threshold = 0, minutes = 0, severity = "CRITICAL"
-      means   = "The job has ended with an error. Messages wait in the subscription for 7 days. Read the job's last error, mend it, launch again."
+      # Each name by itself: a backfill that failed must not hide that the pipeline fails later.
+      group_by = ["resource.label.job_name"]
+      means    = "$${resource.label.job_name} has ended with an error. Read the job's last error, mend it, launch again. If it is ${local.job_name}, messages wait in the subscription for 7 days."
     }
     worker_errors = {
       title   = "Workers log errors"
@@ -83,7 +100,7 @@ locals {
       title   = "The alerting function logs errors"
       filter  = local.function_errors
       aligner = "ALIGN_DELTA", threshold = 0, minutes = 0, severity = "ERROR"
-      means   = "A channel refused an alert for good, a message was no alert, or a setting is wrong. The log names which; a secret may have been rotated without deploying the function."
+      means   = "A channel refused an alert for good, a message was no alert, the bucket of the markers does not answer, or a setting is wrong. The log names which; a secret may have been rotated without deploying the function. An alert that is tried again is no error. The channel console logs a grave alert as an error: then the line is the alert itself."
     }
     undelivered_alerts = {
       title   = "Alerts that nobody was told of"
@@ -91,6 +108,13 @@ locals {
       aligner = "ALIGN_MAX", threshold = 0, minutes = 0, severity = "ERROR"
       means   = "The function could not deliver an alert for about eight hours. Pull order-alerts-dlq-sub to read it; the table alerts has it too."
     }
+  }
+
+  # Monitoring compares once an alignment period, and wants each of them above the threshold for the duration. So a
+  # count is taken over all its minutes and compared at once; a level is looked at every minute.
+  policy_seconds = {
+    for name, policy in local.policies : name => policy.aligner == "ALIGN_DELTA" ?
+    { period = max(60, policy.minutes * 60), duration = 0 } : { period = 60, duration = policy.minutes * 60 }
   }
 }
 
@@ -109,12 +133,13 @@ resource "google_monitoring_alert_policy" "threshold" {
       filter          = each.value.filter
       comparison      = "COMPARISON_GT"
       threshold_value = each.value.threshold
-      duration        = "${each.value.minutes * 60}s"
+      duration        = "${local.policy_seconds[each.key].duration}s"
 
       aggregations {
-        alignment_period     = "60s"
+        alignment_period     = "${local.policy_seconds[each.key].period}s"
         per_series_aligner   = each.value.aligner
         cross_series_reducer = each.value.aligner == "ALIGN_DELTA" ? "REDUCE_SUM" : "REDUCE_MAX"
+        group_by_fields      = try(each.value.group_by, [])
       }
     }
   }

@@ -54,8 +54,13 @@ output "secrets" {
 }
 
 output "launch_command" {
-  description = "Launches the job; CI runs the same. `terraform output -raw launch_command` prints it."
+  description = "Launches the job by hand, as a new one. CI launches or updates it by deploy/launch.py, with the same flags once it has cloudbuild_substitutions. `terraform output -raw launch_command` prints it."
   value       = local.launch_command
+}
+
+output "cloudbuild_substitutions" {
+  description = "What makes CI launch the same job as launch_command. In quotes, for it has spaces: `gcloud builds triggers create … --substitutions=\"$(terraform output -raw cloudbuild_substitutions)\"`. More are added with a ~ before each: `gcloud builds submit --substitutions=\"$(terraform output -raw cloudbuild_substitutions)~BRANCH_NAME=first~SHORT_SHA=…\"`. A trigger keeps what it was given: after a change of variables, give it the new ones."
+  value       = local.cloudbuild_substitutions_line
 }
 
 output "raw_events_query" {

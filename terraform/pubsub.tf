@@ -11,7 +11,7 @@ resource "google_pubsub_topic" "topic" {
     allowed_persistence_regions = [var.region]
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.service]
+  depends_on = [google_project_service.api, time_sleep.key_grants]
 }
 
 # What the pipeline reads. No dead-letter policy: Dataflow does not support one, the pipeline keeps its own dead

@@ -52,11 +52,12 @@ resource "google_storage_bucket" "lake" {
     }
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.service]
+  depends_on = [google_project_service.api, time_sleep.key_grants]
 }
 
-# Dataflow's files: temp/ is deleted after a month; staging/ is not, because new workers of a job that has run for
-# longer still read what it staged when it was launched.
+# Dataflow's files: temp/ is deleted after a month, and so is source/, where `gcloud builds submit` puts the code of a
+# build. staging/ is not, because new workers of a job that has run for longer still read what it staged when it was
+# launched.
 resource "google_storage_bucket" "staging" {
   # checkov:skip=CKV_GCP_62:Cloud Audit Logs show who read what, for all buckets and with names; usage logs do not.
   # checkov:skip=CKV_GCP_78:Temporary files, which a launch makes anew.
@@ -72,7 +73,7 @@ resource "google_storage_bucket" "staging" {
     }
     condition {
       age            = 30
-      matches_prefix = ["temp/"]
+      matches_prefix = ["temp/", "source/"]
     }
   }
 
@@ -88,7 +89,7 @@ resource "google_storage_bucket" "staging" {
     }
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.service]
+  depends_on = [google_project_service.api, time_sleep.key_grants]
 }
 
 # Template specs (pipeline/TAG.json, pipeline/latest.json) and the function's source. Versioned: latest.json is
@@ -122,7 +123,7 @@ resource "google_storage_bucket" "templates" {
     }
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.service]
+  depends_on = [google_project_service.api, time_sleep.key_grants]
 }
 
 # The alerting function's markers of who was told. An alert is repeated for hours at most, so a month is plenty.
@@ -155,5 +156,5 @@ resource "google_storage_bucket" "alerts" {
     }
   }
 
-  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.service]
+  depends_on = [google_project_service.api, time_sleep.key_grants]
 }

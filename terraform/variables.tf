@@ -141,8 +141,19 @@ variable "image_tag" {
   }
 }
 
+variable "image_days" {
+  description = "How long an image is kept, in days; the 20 newest of each package stay however old they are. A job must not run longer than this on an image that is not among them: workers that are added later pull the image it was launched with."
+  type        = number
+  default     = 180
+
+  validation {
+    condition     = var.image_days >= 30 && floor(var.image_days) == var.image_days
+    error_message = "image_days is ${var.image_days}: use a whole number of 30 or more, and more than the days that a job runs without an update."
+  }
+}
+
 variable "max_workers" {
-  description = "Most Dataflow workers in the launch command that the outputs show."
+  description = "Most Dataflow workers in the launch command and CI's substitutions that the outputs show."
   type        = number
   default     = 10
 
@@ -175,7 +186,7 @@ variable "kms_key_name" {
   default     = null
 
   validation {
-    condition     = var.kms_key_name == null ? true : can(regex("^projects/[^/]+/locations/${var.region}/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key_name))
+    condition     = var.kms_key_name == null ? true : can(regex("^projects/[^/\\s]+/locations/${var.region}/keyRings/[\\w-]+/cryptoKeys/[\\w-]+$", var.kms_key_name))
     error_message = "kms_key_name is \"${coalesce(var.kms_key_name, "-")}\": use projects/PROJECT/locations/${var.region}/keyRings/RING/cryptoKeys/KEY; the key must lie in the region ${var.region} and have no version at its end."
   }
 }
@@ -194,7 +205,7 @@ variable "operators" {
 }
 
 variable "notification_email" {
-  description = "Address that Monitoring and the budget write to; without one, alert policies only show in the console."
+  description = "Address that Monitoring and the budget write to; without one, alert policies only show in the console, and every plan warns of it."
   type        = string
   default     = null
 

@@ -160,6 +160,73 @@ def test_the_lake_becomes_cheaper_with_age() -> None:
     assert rules == [("NEARLINE", "90"), ("COLDLINE", "180")]
 
 
+def test_what_a_build_and_a_job_leave_behind_is_deleted_and_what_a_job_needs_is_not() -> None:
+    staging = one("google_storage_bucket", "staging")
+    assert staging.argument("matches_prefix") == '["temp/", "source/"]'
+    operate = (REPOSITORY / "docs" / "operate.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"--gcs-source-staging-dir=gs://\S+-staging/(\w+)", operate)) == {"source"}
+
+
+def test_images_are_deleted_when_they_are_old_unless_they_are_the_newest() -> None:
+    (repository,) = resources("google_artifact_registry_repository")
+    policies = repository.body.split("cleanup_policies {")[1:]
+    asked = [
+        (
+            re.findall(r'action = "(\w+)"', text),
+            re.findall(r" (?:keep_count|tag_state|older_than) += (\S.*)", text),
+        )
+        for text in policies
+    ]
+    assert asked == [
+        (["KEEP"], ["20"]),
+        (["DELETE"], ['"UNTAGGED"', '"${30 * local.day_seconds}s"']),
+        (["DELETE"], ['"ANY"', '"${var.image_days * local.day_seconds}s"']),
+    ]
+
+
+def test_whatever_is_encrypted_waits_until_the_grants_on_the_key_hold() -> None:
+    sleep = one("time_sleep", "key_grants")
+    grants = one("google_kms_crypto_key_iam_member", "service")
+    assert sleep.argument("depends_on") == "[google_kms_crypto_key_iam_member.service]"
+    assert sleep.argument("create_duration") == '"120s"'
+    assert sleep.argument("count") == "local.encrypted ? 1 : 0"
+    assert (grants.argument("for_each") or "").startswith("local.encrypted ? {")
+    encrypted = [
+        block
+        for block in blocks()
+        if block.kind == "resource" and "var.kms_key_name" in block.body and block not in (sleep, grants)
+    ]
+    at_once = {
+        block.name for block in encrypted if "time_sleep.key_grants" in (block.argument("depends_on") or "")
+    }
+    assert len(at_once) == 8
+    # The others wait with one that they refer to.
+    waiting: set[str] = set(at_once)
+    for _ in encrypted:
+        waiting |= {
+            block.name
+            for block in encrypted
+            if any(re.search(rf"\b{name}\b", block.body) for name in waiting)
+        }
+    assert {block.name for block in encrypted} - waiting == set()
+    told = [block.name for block in blocks() if "google_kms_crypto_key_iam_member.service" in block.body]
+    assert told == [sleep.name]
+
+
+def test_the_policies_are_given_the_seconds_and_groups_that_are_computed() -> None:
+    policy = one("google_monitoring_alert_policy", "threshold")
+    assert policy.argument("alignment_period") == '"${local.policy_seconds[each.key].period}s"'
+    assert policy.argument("duration") == '"${local.policy_seconds[each.key].duration}s"'
+    assert policy.argument("group_by_fields") == "try(each.value.group_by, [])"
+    assert one("google_logging_metric", "logged").argument("for_each") == "local.log_filters"
+
+
+def test_the_outputs_show_both_ways_to_launch() -> None:
+    shown = {block.name: block.argument("value") for block in blocks() if block.kind == "output"}
+    assert shown["launch_command"] == "local.launch_command"
+    assert shown["cloudbuild_substitutions"] == "local.cloudbuild_substitutions_line"
+
+
 def test_raw_events_is_partitioned_and_clustered_as_it_was_asked_for() -> None:
     table = json.loads((FOLDER / "raw_events.json").read_text(encoding="utf-8"))
     assert table["partition"] == {"type": "DAY", "field": "event_timestamp"}

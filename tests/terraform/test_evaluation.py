@@ -8,20 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline.contract import load_contract
 from pipeline.flags import all_flags, complaint
 from pipeline.projections import bigquery_fields
 from tests.terraform.configuration import FOLDER, REPOSITORY
-from tests.terraform.evaluation import MISSING, TERRAFORM, evaluate, terraform
+from tests.terraform.evaluation import MISSING, TERRAFORM, Answer, evaluate, terraform
+
+BUILD = yaml.safe_load((REPOSITORY / "cloudbuild.yaml").read_text(encoding="utf-8"))
+KEY = "projects/keys/locations/europe-west1/keyRings/ring/cryptoKeys/key"
 
 pytestmark = pytest.mark.skipif(TERRAFORM is None, reason=MISSING)
 
 
 @pytest.fixture(scope="module")
-def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def answer(tmp_path_factory: pytest.TempPathFactory) -> Answer:
     answer = evaluate(tmp_path_factory.mktemp("terraform"))
     assert answer.complaint == ""
+    return answer
+
+
+@pytest.fixture(scope="module")
+def values(answer: Answer) -> dict[str, Any]:
     return answer.values
 
 
@@ -101,14 +110,127 @@ def test_the_launch_command_is_one_that_the_pipeline_takes(values: dict[str, Any
 
 
 def test_a_private_network_and_a_key_of_ones_own_are_in_the_launch_command(tmp_path: Path) -> None:
-    key = "projects/keys/locations/europe-west1/keyRings/ring/cryptoKeys/key"
     answer = evaluate(
-        tmp_path, private_network=True, kms_key_name=key, operators=["group:oncall@example.com"]
+        tmp_path, private_network=True, kms_key_name=KEY, operators=["group:oncall@example.com"]
     )
     launch = answer.values["launch_command"]
     assert "--disable-public-ips \\\n  --subnetwork=regions/europe-west1/subnetworks/order-pipeline" in launch
-    assert f"--dataflow-kms-key={key}" in launch
+    assert f"--dataflow-kms-key={KEY}" in launch
     assert "--impersonate-service-account=pipeline-launcher@my-shop.iam.gserviceaccount.com" in launch
+
+
+def substitutions(line: str) -> dict[str, str]:
+    """What gcloud makes of --substitutions: the delimiter stands between ^ and ^, or it is a comma."""
+    marked = re.match(r"\^(.)\^", line)
+    delimiter, entries = (marked[1], line[marked.end() :]) if marked else (",", line)
+    return dict(entry.split("=", 1) for entry in entries.split(delimiter))
+
+
+def launched_by_ci(given: dict[str, str]) -> str:
+    """The script of the step that launches, with every substitution in its place."""
+    (script,) = (step["args"][1] for step in BUILD["steps"] if step["id"] == "launch")
+    known = {"PROJECT_ID": "my-shop", "BRANCH_NAME": "main", "SHORT_SHA": "latest"}
+    known |= BUILD["substitutions"] | given
+    while re.search(r"\$\{\w+\}", script):  # a substitution may hold others
+        script = re.sub(r"\$\{(\w+)\}", lambda name: known[name[1]], script)
+    return str(script)
+
+
+OF_CI: list[dict[str, Any]] = [
+    {},
+    {"region": "europe-west4", "max_workers": 3, "operators": ["group:oncall@example.com"]},
+    {"private_network": True},
+    {"kms_key_name": KEY},
+    {"private_network": True, "kms_key_name": KEY},
+    {"lake_bucket": "a-lake", "staging_bucket": "b-staging", "templates_bucket": "c-templates"},
+    {"dataset_id": "shop_events"},
+]
+
+
+@pytest.mark.parametrize("variables", OF_CI, ids=[" ".join(variables) or "defaults" for variables in OF_CI])
+def test_ci_launches_what_the_launch_command_launches(tmp_path: Path, variables: dict[str, Any]) -> None:
+    answer = evaluate(tmp_path, **variables)
+    given = substitutions(answer.values["cloudbuild_substitutions_line"])
+    assert given == answer.values["cloudbuild_substitutions"]
+    assert set(given) <= set(BUILD["substitutions"])
+    by_hand = answer.values["launch_command"].replace(" \\\n  ", " ").replace("--parameters ", "--parameter=")
+    flags = set(re.findall(r"--\S+", by_hand.replace("--template-file-gcs-location", "--template")))
+    # CI launches with its own rights.
+    flags = {flag for flag in flags if not flag.startswith("--impersonate-service-account=")}
+    by_ci = launched_by_ci(given).replace('"', "")
+    assert len(flags) > 9
+    assert flags <= set(re.findall(r"--\S+", by_ci))
+    assert given["_LAUNCH_FLAGS"].split() == answer.values["launch_flags"]
+    assert set(by_ci.partition(" -- ")[2].split()) - {"\\"} <= flags
+
+
+def test_without_variables_ci_needs_its_flags_alone(values: dict[str, Any]) -> None:
+    given = substitutions(values["cloudbuild_substitutions_line"])
+    assert launched_by_ci(given) == launched_by_ci({"_LAUNCH_FLAGS": given["_LAUNCH_FLAGS"]})
+
+
+def test_every_substitution_that_a_variable_changes_is_in_the_line(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
+    names = {"lake_bucket": "a-lake", "staging_bucket": "b-staging", "templates_bucket": "c-templates"}
+    answer = evaluate(tmp_path, region="europe-west4", dataset_id="shop_events", max_workers=3, **names)
+    before = substitutions(values["cloudbuild_substitutions_line"])
+    after = substitutions(answer.values["cloudbuild_substitutions_line"])
+    assert [name for name in before if before[name] == after[name]] == []
+
+
+def test_a_policy_that_counts_does_so_over_all_its_minutes(values: dict[str, Any]) -> None:
+    seconds = values["policy_seconds"]
+    counting = {name for name, policy in values["policies"].items() if policy["aligner"] == "ALIGN_DELTA"}
+    assert {name: seconds[name] for name in counting} == {
+        "worker_errors": {"period": 600, "duration": 0},
+        "function_errors": {"period": 60, "duration": 0},
+    }
+
+
+def test_a_policy_on_a_level_looks_every_minute(values: dict[str, Any]) -> None:
+    levels = {name: policy for name, policy in values["policies"].items() if policy["aligner"] == "ALIGN_MAX"}
+    assert len(levels) == 6
+    assert {name: values["policy_seconds"][name] for name in levels} == {
+        name: {"period": 60, "duration": 60 * policy["minutes"]} for name, policy in levels.items()
+    }
+
+
+def test_a_failed_job_of_any_name_is_told_of_by_itself(values: dict[str, Any]) -> None:
+    policy = values["policies"]["failed_job"]
+    (names,) = re.findall(r'job_name=monitoring\.regex\.full_match\("(.+?)"\)', policy["filter"])
+    template = (REPOSITORY / "docs" / "template.md").read_text(encoding="utf-8")
+    launched = set(re.findall(r"flex-template run (\S+)", template))
+    assert launched >= {"order-pipeline", "order-backfill"}
+    assert [name for name in launched if not re.fullmatch(names, name)] == []
+    assert not re.fullmatch(names, "reorder-books")
+    assert policy["filter"].endswith(' AND metric.type="dataflow.googleapis.com/job/is_failed"')
+    assert policy["group_by"] == ["resource.label.job_name"]
+
+
+def test_the_other_policies_look_at_the_pipeline_alone(values: dict[str, Any]) -> None:
+    for name in ("system_lag", "data_freshness"):
+        assert 'job_name="order-pipeline"' in values["policies"][name]["filter"]
+
+
+def test_an_alert_that_is_tried_again_is_no_error_of_the_function(values: dict[str, Any]) -> None:
+    conditions = values["log_filters"]["alerting-function-errors"].split(" AND ")
+    assert "severity>=ERROR" in conditions
+    # What it answers with and the traceback of what it raises; all else that it logs is a line of its own.
+    delivery = (REPOSITORY / "functions" / "alerting" / "delivery.py").read_text(encoding="utf-8")
+    (raised,) = set(re.findall(r"^ +raise (\w+)\(", delivery, re.MULTILINE))
+    refused = {condition for condition in conditions if condition.startswith("NOT ")}
+    assert refused == {'NOT log_id("run.googleapis.com/requests")', f'NOT textPayload:"{raised}"'}
+    (later,) = re.findall(r"except Unavailable as \w+:\n +_log\(\"(\w+)\"", delivery)
+    (for_good,) = re.findall(r"except Refused as \w+:\n +_log\(\"(\w+)\"", delivery)
+    assert (later, for_good) == ("WARNING", "ERROR")
+
+
+def test_a_plan_warns_that_nobody_is_told(answer: Answer, tmp_path: Path) -> None:
+    (warning,) = answer.warnings
+    assert warning.startswith("Nobody is told when an alert policy fires")
+    assert "notification_email is not set" in warning
+    assert evaluate(tmp_path, notification_email="oncall@example.com").warnings == []
 
 
 def test_the_query_of_raw_events_has_no_placeholder_left(values: dict[str, Any]) -> None:
@@ -136,12 +258,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"raw_events_days": 0}, "raw_events_days is 0: use a whole number of 1 or more."),
     ({"image_tag": "pipeline:1"}, 'image_tag is "pipeline:1"'),
+    ({"image_days": 29}, "image_days is 29: use a whole number of 30 or more"),
+    ({"image_days": 90.5}, "image_days is 90.5: use a whole number"),
     ({"max_workers": 0}, "max_workers is 0: use a whole number from 1 to 1000."),
     ({"private_network_range": "10.0.0"}, 'private_network_range is "10.0.0"'),
     (
         {"kms_key_name": "projects/p/locations/us/keyRings/r/cryptoKeys/k"},
         "the key must lie in the region europe-west1",
     ),
+    ({"kms_key_name": f"{KEY} with spaces"}, "use projects/PROJECT/locations/europe-west1/keyRings/RING"),
     (
         {"operators": ["me@example.com"]},
         "operators names me@example.com: put user:, group: or serviceAccount:",
