@@ -7,7 +7,8 @@
 What follows `--` goes to `gcloud dataflow flex-template run` as it is. Needs gcloud and nothing else, so that
 it runs in Google's image. A running job is replaced with its state. If Dataflow says that the new version is
 incompatible with that state, the old job is drained and the new one launched, or with --if_incompatible=fail
-nothing is done; after any other failure the old job goes on.
+nothing is done; after any other failure the old job goes on. A job that starts is waited for until it runs, a
+job that is ending until it has ended; only a running one is drained.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TRANSFORM_NAMES = Path(__file__).with_name("transform_names.json")
 STARTED = {"JOB_STATE_RUNNING"}
 ENDED = {f"JOB_STATE_{state}" for state in ("DONE", "FAILED", "CANCELLED", "UPDATED", "DRAINED")}
 STARTING = {"JOB_STATE_PENDING", "JOB_STATE_QUEUED", "JOB_STATE_STOPPED"}
-
+"""Any other state is on the way to an end: draining, cancelling, cleaning up."""
 
 LOOKS_AT_THE_LOG = 6
 """A log entry can be readable some seconds after the job has failed."""
@@ -143,7 +144,7 @@ def update(request: Request, old_id: str) -> str:
 def relaunch(request: Request, old_id: str) -> str:
     """Drain the old job and launch a new one. What is published meanwhile waits in the subscription."""
     place = (f"--project={request.project}", f"--region={request.region}")
-    if state_of(request, old_id) != "JOB_STATE_DRAINING":
+    if state_of(request, old_id) in STARTED:  # or somebody has ended it meanwhile
         gcloud("dataflow", "jobs", "drain", old_id, *place)
     wait_for(request, old_id, ENDED)
     return start(request)
@@ -168,9 +169,10 @@ def deploy(request: Request) -> str:
     state = state_of(request, old_id)
     if state in STARTING:
         state = wait_for(request, old_id, STARTED | ENDED)
-    if state in ENDED:
-        return start(request)
-    return update(request, old_id) if state in STARTED else relaunch(request, old_id)
+    if state in STARTED:
+        return update(request, old_id)
+    wait_for(request, old_id, ENDED)
+    return start(request)
 
 
 def _pair(text: str) -> tuple[str, str]:

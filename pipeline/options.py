@@ -206,7 +206,7 @@ def _check_stats_path(path: str) -> None:
 
 def _check_beam_args(beam_args: Sequence[str], parser: argparse.ArgumentParser) -> str:
     """The runner's name, or "" if none is given. Beam itself ignores flags it does not know."""
-    beam_parser = _BeamFlags(add_help=False, allow_abbrev=False)
+    beam_parser = BeamFlags(add_help=False, allow_abbrev=False)
     for options in PipelineOptions.__subclasses__():
         options._add_argparse_args(beam_parser)
     known, unknown = beam_parser.parse_known_args(list(beam_args))
@@ -219,7 +219,9 @@ def _check_beam_args(beam_args: Sequence[str], parser: argparse.ArgumentParser) 
     return known.runner or ""
 
 
-class _BeamFlags(FlagParser):
+class BeamFlags(FlagParser):
+    """Takes the flags that Beam's own options declare."""
+
     def add_value_provider_argument(self, *names: str, **settings: object) -> None:
         """Declare a Beam flag that a classic template could fill later; here it is an ordinary one."""
         self.add_argument(*names, **settings)  # type: ignore[arg-type]

@@ -15,7 +15,10 @@ NOT_ON_DATAFLOW = {
     "stop_when_idle_seconds": "of the live read",
     "stats_path": "written when a run ends on one machine; on Dataflow the launcher does not wait",
 }
-"""Flags that are no parameters, and why."""
+"""Flags that are no parameters, and why.
+
+Nor is s3_path, the other name of input_path: a form would show two fields for one thing.
+"""
 
 ON_DATAFLOW: dict[str, dict[str, Any]] = {
     "input_path": {

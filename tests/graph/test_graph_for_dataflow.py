@@ -1,4 +1,4 @@
-"""The graph as Dataflow would get it: it builds offline, and its step names are held."""
+"""The graph as Dataflow would get it: it builds offline, and its step names last."""
 
 from __future__ import annotations
 
@@ -8,23 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
-from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
 from local.stack import Stack
-from pipeline.graph import build_graph
-from pipeline.options import parse_job
-from pipeline.source import PubSubSource
+from tests.graph.steps import FLAGS, graph_steps
 
-FLAGS = (
-    "--input_subscription=projects/my-project/subscriptions/events-sub",
-    "--output_bucket=gs://shop-events-output",
-    "--bq_dataset=my-project:shop",
-)
-STEP_NAMES = Path(__file__).with_name("step_names.txt")
 DRY_RUN = """
 import sys
 from apache_beam.internal.gcp import auth
@@ -34,28 +22,8 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-class _StepNames(PipelineVisitor):
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def visit_transform(self, transform_node: AppliedPTransform) -> None:
-        self.names.append(transform_node.full_label)
-
-
-def test_step_names_stay_as_they_are_so_that_a_running_job_can_be_updated() -> None:
-    # State on Dataflow is found by these names. After a change that is meant: write the new names into
-    # step_names.txt, and give the job a --transform_name_mapping from old to new.
-    pipeline = beam.Pipeline(runner=BundleBasedDirectRunner(), options=PipelineOptions(["--streaming"]))
-    build_graph(
-        pipeline, PubSubSource("projects/my-project/subscriptions/events-sub"), parse_job(FLAGS).graph
-    )
-    visitor = _StepNames()
-    pipeline.visit(visitor)
-    assert sorted(visitor.names) == STEP_NAMES.read_text().splitlines()
-
-
 def test_no_step_name_depends_on_a_line_number() -> None:
-    assert not [name for name in STEP_NAMES.read_text().splitlines() if ".py:" in name or "<lambda" in name]
+    assert not [name for name in graph_steps() if ".py:" in name or "<lambda" in name]
 
 
 @pytest.fixture

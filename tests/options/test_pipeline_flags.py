@@ -86,7 +86,7 @@ def test_a_backfill_without_a_warehouse_publishes_only_to_topics_that_are_given(
 
 def test_only_a_backfill_writes_large_parts_of_the_lake_alone() -> None:
     assert job().graph.lake.alone_from_rows is None
-    assert backfill().graph.lake.alone_from_rows == 1_000
+    assert backfill().graph.lake.alone_from_rows == 250
 
 
 def test_subscription_is_refused_in_a_backfill(complaint: Complaint) -> None:

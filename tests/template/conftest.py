@@ -14,8 +14,8 @@ from tests.template.files import REPOSITORY, copied_from_context
 
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The variables of a stack that has Cloud Storage and nothing else."""
-    with Stack(tmp_path_factory.mktemp("storage"), parts={"storage"}) as stack:
+    """The variables of a stack that has Cloud Storage, and BigQuery: a backfill asks it what was loaded."""
+    with Stack(tmp_path_factory.mktemp("storage"), parts={"storage", "bigquery"}) as stack:
         yield dict(stack.environment)
 
 

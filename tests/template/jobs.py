@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from apache_beam.internal import pickler
 from apache_beam.portability.api import beam_runner_api_pb2
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -26,8 +27,17 @@ BACKFILL = (
     "--is_backfill=true",
     f"--input_path=gs://{BUCKET}/raw/*.jsonl",
     f"--output_bucket=gs://{BUCKET}",
-    "--bq_dataset=none",
+    "--bq_dataset=local-shop:ecommerce_events",
 )
+OF_THE_LAUNCHER = (
+    "--streaming=true",
+    "--enable_streaming_engine=true",
+    "--use_public_ips=false",
+    '--additional_user_labels={"team": "shop"}',
+    f"--save_heap_dumps_to_gcs_path=gs://{BUCKET}/dumps",
+)
+"""Flags as Dataflow may make them of a launch's environment: some have values that Beam for Python does not
+take, some it does not know."""
 
 
 class Job(NamedTuple):
@@ -42,6 +52,15 @@ class Job(NamedTuple):
         """Beam's options, as the workers will have them."""
         options: dict[str, Any] = self.described["environment"]["sdkPipelineOptions"]["options"]
         return options
+
+    def do_fn(self, step: str) -> Any:
+        """What a step of this full name runs, unpickled as on a worker."""
+        (payload,) = (
+            beam_runner_api_pb2.ParDoPayload.FromString(each.spec.payload)
+            for each in self.graph.components.transforms.values()
+            if each.unique_name == step
+        )
+        return pickler.loads(payload.do_fn.payload)[0]
 
 
 def client(environment: Mapping[str, str]) -> storage.Client:

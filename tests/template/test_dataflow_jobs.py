@@ -11,11 +11,24 @@ from apache_beam.portability.api import beam_runner_api_pb2
 
 from pipeline.errors import UsageError
 from pipeline.launcher import launch_arguments
-from tests.template.files import IMAGE, REPOSITORY, text_of
-from tests.template.jobs import ANONYMOUS, BACKFILL, BUCKET, STREAMING, Job, client, read_job, run_main
+from tests.graph.steps import graph_steps
+from tests.template.files import IMAGE, REPOSITORY
+from tests.template.jobs import (
+    ANONYMOUS,
+    BACKFILL,
+    BUCKET,
+    OF_THE_LAUNCHER,
+    STREAMING,
+    Job,
+    client,
+    read_job,
+    run_main,
+)
 
-# Two launches of some seconds each.
+# Four launches of some seconds each.
 pytestmark = pytest.mark.slow
+OF_OURS = ("--bigquery_batch_rows=321",)
+"""A flag of ours that is not at its default."""
 
 
 def launch(environment: dict[str, str], folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -24,10 +37,16 @@ def launch(environment: dict[str, str], folder: Path, *flags: str) -> subprocess
     return run_main(sys.executable, REPOSITORY / "deploy" / "main.py", environment, folder, *flags)
 
 
+def upload_a_file(environment: dict[str, str]) -> None:
+    """Put there what a backfill reads."""
+    file = client(environment).bucket(BUCKET).blob("raw/part.jsonl")
+    file.upload_from_string('{"event_type": "order"}\n')
+
+
 @pytest.fixture(scope="module")
 def streaming(storage: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Job:
     folder = tmp_path_factory.mktemp("streaming")
-    run = launch(storage, folder, *STREAMING, "--max_num_workers=10")
+    run = launch(storage, folder, *STREAMING, "--max_num_workers=10", *OF_THE_LAUNCHER, *OF_OURS)
     assert (run.returncode, "Traceback" in run.stderr) == (0, False), run.stderr
     return read_job(folder, storage)
 
@@ -35,8 +54,8 @@ def streaming(storage: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="module")
 def backfill(storage: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Job:
     folder = tmp_path_factory.mktemp("backfill")
-    client(storage).bucket(BUCKET).blob("raw/part.jsonl").upload_from_string('{"event_type": "order"}\n')
-    run = launch(storage, folder, *BACKFILL)
+    upload_a_file(storage)
+    run = launch(storage, folder, *BACKFILL, *OF_OURS)
     assert (run.returncode, "Traceback" in run.stderr) == (0, False), run.stderr
     return read_job(folder, storage)
 
@@ -95,6 +114,33 @@ def test_what_the_launch_says_reaches_the_job(streaming: Job) -> None:
     assert pool["autoscalingSettings"]["maxNumWorkers"] == 10
 
 
+def test_flags_that_the_launcher_words_in_its_own_way_reach_the_job(streaming: Job) -> None:
+    (pool,) = streaming.described["environment"]["workerPools"]
+    assert pool["ipConfiguration"] == "WORKER_IP_PRIVATE"
+
+
+@pytest.mark.parametrize(("way", "project"), [("streaming", "my-project"), ("backfill", "local-shop")])
+def test_the_workers_get_the_dataset_the_bucket_and_the_flags(
+    way: str, project: str, request: pytest.FixtureRequest
+) -> None:
+    job: Job = request.getfixturevalue(way)
+    insert = job.do_fn("WriteEvents/InsertEvents/ParDo(_InsertEvents)")
+    assert insert.tables["order"] == f"{project}.ecommerce_events.orders"
+    assert insert.settings.max_batch_rows == 321
+    assert job.do_fn("WriteLake/PartitionByHour").settings.root == f"gs://{BUCKET}"
+
+
+@pytest.mark.parametrize("flags", [STREAMING, BACKFILL], ids=["streaming", "backfill"])
+def test_a_dry_run_makes_the_graph_and_submits_nothing(
+    flags: tuple[str, ...], storage: dict[str, str], tmp_path: Path
+) -> None:
+    upload_a_file(storage)
+    # Beam leaves a dry run before it describes the job, so nothing can be read of it.
+    run = launch(storage, tmp_path, *flags, "--dry_run=True")
+    assert (run.returncode, "Traceback" in run.stderr) == (0, False), run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_streaming_job_reads_the_subscription_natively(streaming: Job) -> None:
     reads = [
         beam_runner_api_pb2.PubSubReadPayload.FromString(each.spec.payload)
@@ -111,10 +157,9 @@ def test_the_backfill_reads_no_subscription(backfill: Job) -> None:
     assert "beam:transform:pubsub_read:v1" not in urns
 
 
-def test_the_streaming_jobs_steps_are_those_that_the_update_gate_holds(streaming: Job) -> None:
-    held = text_of("tests/graph/step_names.txt").splitlines()
+def test_the_streaming_jobs_steps_are_those_that_the_update_gate_compares(streaming: Job) -> None:
     submitted = {each.unique_name for each in streaming.graph.components.transforms.values()}
-    assert [name for name in held if name not in submitted] == []
+    assert [name for name in graph_steps() if name not in submitted] == []
 
 
 def test_a_wrong_parameter_ends_the_launch_with_a_sentence(storage: dict[str, str], tmp_path: Path) -> None:

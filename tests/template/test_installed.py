@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.contract import CONTRACT_PATH
 from tests.template.files import REPOSITORY, text_of
-from tests.template.jobs import STREAMING, read_job, run_main
+from tests.template.jobs import OF_THE_LAUNCHER, STREAMING, read_job, run_main
 
 # Downloads and installs a hundred packages, if uv has not got them yet.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -72,7 +72,7 @@ def test_the_installed_package_launches_as_the_template_does(
 ) -> None:
     main = tmp_path / "main.py"
     main.write_text(text_of("deploy/main.py"))
-    run = run_main(worker, main, storage, tmp_path, *STREAMING)
+    run = run_main(worker, main, storage, tmp_path, *STREAMING, *OF_THE_LAUNCHER)
     assert (run.returncode, "Traceback" in run.stderr) == (0, False), run.stderr
     assert read_job(tmp_path, storage).described["type"] == "JOB_TYPE_STREAMING"
 

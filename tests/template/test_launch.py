@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.template.files import REPOSITORY, json_of, text_of
+from tests.graph.steps import graph_steps
+from tests.template.files import REPOSITORY, json_of
 
 PLACE = ["--project=my-project", "--region=europe-west1"]
 TEMPLATE = "gs://my-templates/pipeline/ab12.json"
@@ -137,12 +138,33 @@ def test_a_version_that_fails_for_another_reason_never_drains_the_old_job(
     assert ended.err == "error: job refused has failed, and old goes on: see the new job's log.\n"
 
 
-def test_a_job_that_is_draining_is_waited_for(launch: Launch) -> None:
-    states = {
-        "old": ["JOB_STATE_DRAINING", "JOB_STATE_DRAINING", "JOB_STATE_DRAINED"],
-        "new": ["JOB_STATE_RUNNING"],
+@pytest.mark.parametrize(
+    ("going", "gone"),
+    [
+        (["JOB_STATE_DRAINING"], "JOB_STATE_DRAINED"),
+        (["JOB_STATE_CANCELLING"], "JOB_STATE_CANCELLED"),
+        (["JOB_STATE_CANCELLING", "JOB_STATE_RESOURCE_CLEANING_UP"], "JOB_STATE_CANCELLED"),
+        (["JOB_STATE_RESOURCE_CLEANING_UP"], "JOB_STATE_FAILED"),
+        (["JOB_STATE_QUEUED", "JOB_STATE_CANCELLING"], "JOB_STATE_CANCELLED"),
+    ],
+)
+def test_a_job_that_is_ending_is_waited_for_and_not_drained(
+    launch: Launch, going: list[str], gone: str
+) -> None:
+    world = {
+        "active": ["old"],
+        "new": ["new"],
+        "states": {"old": [*going, going[-1], gone], "new": ["JOB_STATE_RUNNING"]},
     }
-    assert launch({"active": ["old"], "new": ["new"], "states": states}).done == [launched()]
+    ended = launch(world)
+    assert (ended.code, ended.done) == (0, [launched()])
+
+
+def test_a_job_that_somebody_cancels_during_the_update_is_not_drained(launch: Launch) -> None:
+    world = refused(INCOMPATIBLE)
+    world["states"]["old"] = ["JOB_STATE_RUNNING", "JOB_STATE_CANCELLING", "JOB_STATE_CANCELLED"]
+    ended = launch(world, "--if_incompatible=drain")
+    assert (ended.code, ended.done) == (0, [launched("--update"), launched()])
 
 
 def test_a_job_that_ends_before_it_runs_is_an_error(launch: Launch) -> None:
@@ -189,6 +211,6 @@ def test_a_delimiter_is_chosen_that_stands_in_no_value(launch: Launch) -> None:
 
 
 def test_a_mapped_step_exists_today() -> None:
-    steps = text_of("tests/graph/step_names.txt").splitlines()
+    steps = graph_steps()
     new_names = [new for new in json_of("deploy/transform_names.json").values() if new]
     assert [new for new in new_names if not any(f"{step}/".startswith(f"{new}/") for step in steps)] == []
