@@ -20,9 +20,9 @@ from pipeline.envelope import derived_id
 from pipeline.lines import read_envelope
 
 _PLAIN_EVENT = re.compile(
-    rb'\{(?:"[^"\\]*":(?:"[^"\\]*"|-?[0-9][0-9.]*|true|false|null),)*?"event_id":"([^"\\]+)"'
+    rb'\{(?:"[^"\\]*":(?:"[^"\\]*"|-?[0-9][0-9.]*|true|false|null),){0,50}?"event_id":"([^"\\]+)"'
 )
-"""An object whose id comes after nothing but plain members, which no envelope has."""
+"""An object whose id comes after a few plain members and nothing else, which no envelope has."""
 FINGERPRINT_BITS = 40
 """A thousand million events have half a million pairs by chance, which are read once more."""
 
