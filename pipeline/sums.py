@@ -76,11 +76,11 @@ class DistinctCount:
         if len(self.recent) > SKETCH_HASHES:
             self._pack()
 
-    def add(self, other: DistinctCount) -> None:
-        """Count everything another one has counted."""
+    def add(self, other: DistinctCount, *, keep_recent: int = RECENT_HASHES) -> None:
+        """Count everything another one has counted; more than `keep_recent` new hashes are packed."""
         self.overflowed |= other.overflowed
         self.recent |= other.recent
-        if len(other.packed) or len(self.recent) > RECENT_HASHES:
+        if len(other.packed) or len(self.recent) > keep_recent:
             self._pack(other.packed)
 
     def value(self) -> int:

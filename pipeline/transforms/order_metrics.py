@@ -14,7 +14,7 @@ from pipeline.chunks import Chunk
 from pipeline.clock import now_us
 from pipeline.elements import Event
 from pipeline.rows import LARGEST_INTEGER, Run, revision_columns, revision_key, row_of
-from pipeline.sums import DistinctCount, ExactSum, distinct_hash, exact
+from pipeline.sums import RECENT_HASHES, SKETCH_HASHES, DistinctCount, ExactSum, distinct_hash, exact
 from pipeline.transforms.windowed_sums import AddUpDeltas, Revise, Revision, WindowPartials
 from pipeline.windows import window_start_us
 
@@ -42,13 +42,13 @@ class OrderTotals:
         self.revenue = revenue or ExactSum()
         self.customers = customers or DistinctCount()
 
-    def add(self, other: OrderTotals) -> None:
-        """Take in another one's counts."""
+    def add(self, other: OrderTotals, *, keep_recent: int = RECENT_HASHES) -> None:
+        """Take in another one's counts. `keep_recent`: see DistinctCount.add."""
         self.orders += other.orders
         self.items += other.items
         self.late += other.late
         self.revenue.add(other.revenue)
-        self.customers.add(other.customers)
+        self.customers.add(other.customers, keep_recent=keep_recent)
 
     def __reduce__(self) -> tuple[type[OrderTotals], tuple[Any, ...]]:
         return OrderTotals, (self.orders, self.items, self.late, self.revenue, self.customers)
@@ -171,11 +171,15 @@ def summarize_orders(
 def _by_dimension(
     orders: dict[tuple[int, str, str], OrderTotals], categories: dict[tuple[int, str], OrderTotals]
 ) -> list[WindowPartials]:
-    """Totals of orders that have status and country in common go to each dimension at once."""
+    """Totals of orders that have status and country in common go to each dimension at once.
+
+    Packing pays for what stays; these are added up with others' as soon as they are given out.
+    """
     found: dict[tuple[int, str], dict[str, OrderTotals]] = {}
     for (start_us, status, country), totals in orders.items():
         for dimension, value in (("all", "all"), ("status", status), ("country", country)):
-            found.setdefault((start_us, dimension), {}).setdefault(value, OrderTotals()).add(totals)
+            parts = found.setdefault((start_us, dimension), {})
+            parts.setdefault(value, OrderTotals()).add(totals, keep_recent=SKETCH_HASHES)
     for (start_us, category), totals in categories.items():
         found.setdefault((start_us, "category"), {})[category] = totals
     return [WindowPartials(start_us, dimension, parts) for (start_us, dimension), parts in found.items()]
