@@ -9,12 +9,10 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions
-
 from pipeline import main as pipeline_main
 from pipeline.errors import UsageError
 from pipeline.flags import all_flags
-from pipeline.options import BeamFlags
+from pipeline.options import parser_of_beam
 
 LOGGER = logging.getLogger(__name__)
 IMAGE_VARIABLE = "PIPELINE_IMAGE"
@@ -59,7 +57,7 @@ def known_arguments(arguments: Sequence[str]) -> list[str]:
     for it.
     """
     ours = [f"--{name}" for flag in all_flags() for name in (flag.name, flag.also) if name]
-    beams = _beam_flags()
+    beams = parser_of_beam()._option_string_actions
     kept: list[str] = []
     dropped: list[str] = []
     for argument in arguments:
@@ -75,13 +73,6 @@ def known_arguments(arguments: Sequence[str]) -> list[str]:
     if dropped:
         LOGGER.warning("left out, as neither Beam nor this pipeline knows them: %s", ", ".join(dropped))
     return kept
-
-
-def _beam_flags() -> Mapping[str, argparse.Action]:
-    parser = BeamFlags(add_help=False, allow_abbrev=False)
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(parser)
-    return parser._option_string_actions
 
 
 def _without_value(argument: str, beams: Mapping[str, argparse.Action]) -> list[str]:

@@ -206,9 +206,7 @@ def _check_stats_path(path: str) -> None:
 
 def _check_beam_args(beam_args: Sequence[str], parser: argparse.ArgumentParser) -> str:
     """The runner's name, or "" if none is given. Beam itself ignores flags it does not know."""
-    beam_parser = BeamFlags(add_help=False, allow_abbrev=False)
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(beam_parser)
+    beam_parser = parser_of_beam()
     known, unknown = beam_parser.parse_known_args(list(beam_args))
     if unknown:
         flag = unknown[0].split("=", 1)[0]
@@ -219,7 +217,15 @@ def _check_beam_args(beam_args: Sequence[str], parser: argparse.ArgumentParser) 
     return known.runner or ""
 
 
-class BeamFlags(FlagParser):
+def parser_of_beam() -> FlagParser:
+    """Every flag that Beam's own options declare."""
+    parser = _BeamFlags(add_help=False, allow_abbrev=False)
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(parser)
+    return parser
+
+
+class _BeamFlags(FlagParser):
     """Takes the flags that Beam's own options declare."""
 
     def add_value_provider_argument(self, *names: str, **settings: object) -> None:

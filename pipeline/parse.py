@@ -278,13 +278,12 @@ def _event_table(contract: Contract, event_type: str) -> EventTable:
     table = contract.table_of(event_type)
     if table.event_type is None or table.schema_version is None or table.event_time is None:
         raise KeyError(event_type)
-    validator = TableValidator(table)  # first: it says what is wrong with a pattern
     return EventTable(
         table.event_type,
         table.schema_version,
         table.event_time,
         compile_table(table),
-        validator,
+        TableValidator(table),
         {str(version): version for version in range(1, table.schema_version + 1)},
         2 + table.event_type.count(":"),
     )

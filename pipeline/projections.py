@@ -8,6 +8,8 @@ from typing import Any
 from pipeline.contract import Column, Table, View
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+EXACT_IN_A_DOUBLE = 2**53
+"""Beyond, an integer in a FLOAT column may be no legal number, or has to become a double."""
 
 _JSON_TYPES: dict[str, dict[str, Any]] = {
     "STRING": {"type": "string"},

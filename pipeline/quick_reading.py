@@ -10,17 +10,14 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple
 
-import jsonschema_rs
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pipeline.contract import Column, Table
 from pipeline.envelope import MAX_EVENT_ID_CHARACTERS
-from pipeline.projections import INT64_MAX, INT64_MIN, may_be_absent, value_schema
+from pipeline.projections import EXACT_IN_A_DOUBLE, INT64_MAX, INT64_MIN, may_be_absent
 from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
-
-EXACT_IN_A_DOUBLE = 2**53
-"""Beyond, an integer in a FLOAT column may be no legal number, or has to become a double."""
+from pipeline.validation import value_validator
 
 _TYPES: dict[str, Any] = {
     "STRING": str,
@@ -58,7 +55,7 @@ class QuickTable(NamedTuple):
 
 
 def compile_table(table: Table) -> QuickTable:
-    """Compile an event table; raises jsonschema_rs.ValidationError for a pattern that cannot be compiled."""
+    """Compile an event table; raises ContractFileError for a pattern that cannot be compiled."""
     envelope = [
         ("event_type", Literal[table.event_type] | UnsetType, UNSET),
         (
@@ -100,7 +97,7 @@ class _Record:
                 (attribute, type_ | UnsetType, UNSET) if may_be_absent(column) else (attribute, type_)
             )
             if not _is_said_by_its_type(column):
-                checks.append((attrgetter(attribute), _check(column)))
+                checks.append((attrgetter(attribute), _check(name, column)))
         self.type: Any = msgspec.defstruct(
             name,
             [*fields, *more],
@@ -164,11 +161,9 @@ def _is_said_by_its_type(column: Column) -> bool:
     )
 
 
-def _check(column: Column) -> Callable[[Any], bool]:
+def _check(table: str, column: Column) -> Callable[[Any], bool]:
     """Whether what stands in a column keeps its check words; True of null and of nothing."""
-    is_valid = jsonschema_rs.Draft202012Validator(
-        value_schema(column), validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
-    ).is_valid
+    is_valid = value_validator(table, column).is_valid
     if column.mode == "REPEATED":
         return lambda values: values is UNSET or all(map(is_valid, values))
     if column.mode == "NULLABLE":

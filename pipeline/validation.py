@@ -22,10 +22,8 @@ from pipeline.errors import (
     WrongType,
 )
 from pipeline.json_text import Fault, kind_of, pointer, shortened
-from pipeline.projections import INT64_MAX, INT64_MIN, may_be_absent, value_schema
+from pipeline.projections import EXACT_IN_A_DOUBLE, INT64_MAX, INT64_MIN, may_be_absent, value_schema
 from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
-
-_EXACT_IN_A_DOUBLE = 2**53
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "STRING": (str,),
@@ -123,11 +121,7 @@ class _ColumnRule:
         self.required = not may_be_absent(column)
         self.record = _RecordRule(table, column.fields) if column.type == "RECORD" else None
         self._types = _PYTHON_TYPES[column.type]
-        self._values = (
-            _compiled(f"{table}.{column.name}", jsonschema_rs.Draft202012Validator, value_schema(column))
-            if column.type not in ("RECORD", "TIMESTAMP")
-            else None
-        )
+        self._values = value_validator(table, column) if column.type not in ("RECORD", "TIMESTAMP") else None
 
     def faults(self, value: Any, path: str) -> Iterator[Fault]:
         if self.column.mode != "REPEATED":
@@ -145,7 +139,7 @@ class _ColumnRule:
             self.record.normalize(value)
         elif self.column.type == "TIMESTAMP":
             return format_rfc3339(parse_rfc3339_us(value))
-        elif self.column.type == "FLOAT" and abs(value) > _EXACT_IN_A_DOUBLE:
+        elif self.column.type == "FLOAT" and abs(value) > EXACT_IN_A_DOUBLE:
             return float(value)
         return value
 
@@ -216,12 +210,18 @@ def _is_beyond_int64(value: Any) -> bool:
     return type(value) is int and not INT64_MIN <= value <= INT64_MAX
 
 
-def _compiled(place: str, draft: Any, schema: dict[str, Any]) -> jsonschema_rs.Validator:
+def value_validator(table: str, column: Column) -> jsonschema_rs.Validator:
+    """Compile the check of one value of a column.
+
+    Raises ContractFileError for a pattern that jsonschema-rs cannot compile.
+    """
     try:
         # The engine without back-tracking: no payload can make a pattern slow.
-        return draft(schema, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions())  # type: ignore[no-any-return]
+        return jsonschema_rs.Draft202012Validator(
+            value_schema(column), validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+        )
     except jsonschema_rs.ValidationError as error:
         problem = str(error.message)
         raise ContractFileError(
-            f"schemas.json: {place}: jsonschema-rs refuses a check: {problem}."
+            f"schemas.json: {table}.{column.name}: jsonschema-rs refuses a check: {problem}."
         ) from error

@@ -14,7 +14,7 @@ from pipeline.chunks import Chunk
 from pipeline.clock import now_us
 from pipeline.elements import Event
 from pipeline.rows import LARGEST_INTEGER, Run, revision_columns, revision_key, row_of
-from pipeline.sums import RECENT_HASHES, SKETCH_HASHES, DistinctCount, ExactSum, distinct_hash, exact
+from pipeline.sums import RECENT_HASHES, SKETCH_HASHES, DistinctCount, ExactSum, distinct_hash
 from pipeline.transforms.windowed_sums import AddUpDeltas, Revise, Revision, WindowPartials
 from pipeline.windows import window_start_us
 
@@ -148,7 +148,7 @@ def summarize_orders(
             totals = orders[place] = OrderTotals()
         totals.orders += 1
         totals.late += event.is_late
-        totals.revenue.units += exact(order.total_amount)
+        totals.revenue.add_value(order.total_amount)
         totals.customers.add_hash(customer)
         counted: set[str] = set()
         for item in items:
@@ -159,7 +159,7 @@ def summarize_orders(
             if within is None:
                 within = categories[start_us, category] = OrderTotals()
             within.items += units
-            within.revenue.units += exact(item.unit_price) * units
+            within.revenue.add_value(item.unit_price, times=units)
             if category not in counted:  # an order counts once in each of its categories
                 counted.add(category)
                 within.orders += 1

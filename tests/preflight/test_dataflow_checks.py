@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import json
 import threading
 from collections.abc import Iterator
 
@@ -12,11 +11,12 @@ import pytest
 from pipeline.preflight.dataflow import dataflow_checks
 from pipeline.preflight.findings import Finding
 from pipeline.preflight.running import run_checks
+from tests.preflight.json_answers import JsonHandler
 
 OFF = "Dataflow API has not been used in project shop-prod before or it is disabled."
 
 
-class _Dataflow(http.server.BaseHTTPRequestHandler):
+class _Dataflow(JsonHandler):
     answers = {  # noqa: RUF012  (never changed)
         "/v1b3/projects/shop-prod/locations/europe-west1/jobs?pageSize=1": (200, {}),
         "/v1b3/projects/shop-prod/locations/us-east9/jobs?pageSize=1": (404, {"message": "No such region."}),
@@ -26,15 +26,7 @@ class _Dataflow(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         status, error = self.answers[self.path]
-        body = json.dumps({"error": {"code": status, **error}} if error else {}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.answer(status, {"error": {"code": status, **error}} if error else {})
 
 
 @pytest.fixture(scope="module")

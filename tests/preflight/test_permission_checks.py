@@ -19,6 +19,7 @@ from pipeline.preflight.dataflow import dataflow_checks
 from pipeline.preflight.findings import Finding
 from pipeline.preflight.plan import checks_of
 from pipeline.preflight.running import run_checks
+from tests.preflight.json_answers import JsonHandler
 
 WORKER = "pipeline-worker@shop-prod.iam.gserviceaccount.com"
 LAUNCHER = "pipeline-launcher@shop-prod.iam.gserviceaccount.com"
@@ -42,7 +43,7 @@ class Google(http.server.ThreadingHTTPServer):
         self.wait_seconds = 0.0
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     server: Google
 
     def do_POST(self) -> None:
@@ -52,15 +53,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         status, error = self.server.errors.get(self.path, (200, {}))
         held = [] if error else [one for one in asked if one in self.server.granted[self.path]]
         answer = {"error": {"code": status, **error}} if error else {"permissions": held} if held else {}
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.answer(status, answer)
 
 
 @pytest.fixture
