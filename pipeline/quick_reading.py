@@ -85,7 +85,8 @@ class _Timestamp(NamedTuple):
 class _Record:
     """The type of a table or of a RECORD."""
 
-    def __init__(self, name: str, columns: tuple[Column, ...], more: list[tuple[str, Any, Any]]) -> None:
+    def __init__(self, table: str, columns: tuple[Column, ...], more: list[tuple[str, Any, Any]]) -> None:
+        self.table = table
         # Attributes have names of their own: a column may be called `class`.
         self.sent = {f"column_{i}": column for i, column in enumerate(columns) if column.set_by is None}
         self.timestamps: list[_Timestamp] = []
@@ -97,9 +98,9 @@ class _Record:
                 (attribute, type_ | UnsetType, UNSET) if may_be_absent(column) else (attribute, type_)
             )
             if not _is_said_by_its_type(column):
-                checks.append((attrgetter(attribute), _check(name, column)))
+                checks.append((attrgetter(attribute), _check(table, column)))
         self.type: Any = msgspec.defstruct(
-            name,
+            table,
             [*fields, *more],
             namespace={"__post_init__": _checking(checks)} if checks else None,
             rename={attribute: column.name for attribute, column in self.sent.items()},
@@ -111,7 +112,7 @@ class _Record:
     def _type_of(self, attribute: str, column: Column) -> Any:
         inner: list[_Timestamp] = []
         if column.type == "RECORD":
-            record = _Record(column.name, column.fields, [])
+            record = _Record(self.table, column.fields, [])
             type_, inner = record.type, record.timestamps
         else:
             type_ = _value_type(column)
