@@ -6,9 +6,7 @@ import heapq
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from generator.clock import ProcessClock
-
-NEVER_US = 1 << 62
+from generator.clock import NEVER_US, Clock
 
 
 class Draft(NamedTuple):
@@ -24,13 +22,15 @@ class Draft(NamedTuple):
 class Agenda:
     """A process's future steps, by time on its own clock; equal times keep their order."""
 
-    def __init__(self, clock: ProcessClock) -> None:
+    def __init__(self, clock: Clock) -> None:
         """Start empty."""
         self._clock = clock
         self._steps: list[tuple[float, int, Callable[[float], Draft | None]]] = []
         self._count = 0
         self.next_us = NEVER_US
-        """When the next step is due."""
+        """When the next step is due; NEVER_US if there is none."""
+        self.now_us = 0
+        """When the step that is being done was due."""
 
     def add(self, own_seconds: float, step: Callable[[float], Draft | None]) -> None:
         """Do `step(own_seconds)` at `own_seconds`; it may cause an event and add more steps."""
@@ -38,12 +38,13 @@ class Agenda:
         heapq.heappush(self._steps, (own_seconds, self._count, step))
 
     def look_ahead(self) -> None:
-        """Work out `next_us`; needed once after the first steps were added."""
+        """Work out `next_us`; needed after steps were added from outside."""
         self.next_us = self._clock.instant_us(self._steps[0][0]) if self._steps else NEVER_US
 
     def do_next(self) -> Draft | None:
         """Take the next step and return the event it caused, if any."""
         own_seconds, _, step = heapq.heappop(self._steps)
+        self.now_us = self.next_us
         draft = step(own_seconds)
         self.look_ahead()
         return draft

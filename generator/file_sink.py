@@ -7,6 +7,7 @@ import os
 import sys
 from base64 import b64encode
 from contextlib import ExitStack
+from io import BufferedWriter, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -77,4 +78,5 @@ class FileSink:
             return raw
         # No name and no time in the header: the same seed gives the same bytes.
         zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=4, fileobj=raw, mtime=0)
-        return cast(BinaryIO, self._open_files.enter_context(zipped))
+        # Many lines at a time: to compress each by itself takes longer than to make it.
+        return self._open_files.enter_context(BufferedWriter(cast(RawIOBase, zipped), _BUFFER_BYTES))

@@ -9,20 +9,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TimestampText:
-    """Format instants; keeps the last second's text, since neighbours share it."""
+    """Format instants; keeps the last minute's text, since neighbours share it."""
 
     def __init__(self) -> None:
         """Start with nothing kept."""
-        self._second = -1
+        self._minute = -1
         self._text = ""
 
     def of(self, instant_us: int) -> str:
         """Return `2025-01-06T09:00:00.000000Z`."""
-        second, micros = divmod(instant_us, SECOND_US)
-        if second != self._second:
-            self._second = second
-            self._text = (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._text}.{micros:06d}Z"
+        minute, past_us = divmod(instant_us, 60 * SECOND_US)
+        if minute != self._minute:
+            self._minute = minute
+            self._text = (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M")
+        return f"{self._text}:{past_us // SECOND_US:02d}.{past_us % SECOND_US:06d}Z"
 
 
 def instant_us(text: str) -> int:

@@ -52,6 +52,8 @@ class MessageWriter:
         """Prepare what each message needs."""
         contract = self.words.contract
         self._tables = {event_type: contract.table_of(event_type) for event_type in contract.event_types}
+        self._event_times = {name: str(table.event_time) for name, table in self._tables.items()}
+        self._versions = {name: int(table.schema_version or 1) for name, table in self._tables.items()}
         self._faults = {name: applicable_faults(table) for name, table in self._tables.items()}
         self._release_faults = {
             name: pick(stream(self.seed, f"release:{name}"), release_faults(table))
@@ -64,30 +66,28 @@ class MessageWriter:
 
     def write(self, draft: Draft, now_us: int, conditions: Conditions | None = None) -> Message:
         """Return the message of a draft that is published at `now_us`, intact or broken."""
-        table = self._tables[draft.event_type]
-        event_us = now_us - draft.age_us
-        fields = draft.fields
-        fields[str(table.event_time)] = self._text.of(event_us)
+        event_type, fields, age_us = draft
+        fields[self._event_times[event_type]] = self._text.of(now_us - age_us)
         self._written += 1
         letter = Letter(
-            table=table,
+            table=self._tables[event_type],
             fields=fields,
-            event_type=draft.event_type,
+            event_type=event_type,
             event_id=f"evt-{self.run}-{self._written:09d}",
-            schema_version=int(table.schema_version or 1),
+            schema_version=self._versions[event_type],
             is_inside=self._rng.random() < INSIDE_SHARE,
             publish_us=now_us + self.lag_us,
         )
-        fault, rng = self._draw_fault(draft.event_type, conditions)
+        fault, rng = self._draw_fault(event_type, conditions)
         payload = letter.payload() if fault is None else fault.break_letter(letter, rng)
         return Message(
             payload=payload,
             attributes=letter.attributes(),
             publish_us=letter.publish_us,
-            event_type=draft.event_type,
+            event_type=event_type,
             fault=fault,
             is_duplicate=False,
-            is_late=fault is None and draft.age_us + self.lag_us > LATE_AFTER_US,
+            is_late=fault is None and age_us + self.lag_us > LATE_AFTER_US,
         )
 
     def _draw_fault(self, event_type: str, conditions: Conditions | None) -> tuple[Fault | None, Random]:

@@ -6,21 +6,24 @@ import argparse
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from generator.incidents import KINDS, Incident, parse_incident
+from generator import flag_types
+from generator.incidents import KINDS, Incident
 from generator.instants import SECOND_US, instant_us
+from generator.noise import LARGEST_SPREAD
 from generator.pacing import now_us
-from generator.simulation import Plan, Rates
-from generator.vocabulary import Vocabulary
+from generator.plan import Plan, Rates
+from generator.vocabulary import EVENT_TYPES, INVENTORY, Vocabulary
 from pipeline.errors import UsageError
 
 DEFAULT_START = "2025-01-06T09:00:00Z"
 """A Monday morning: fixed, so that a seed alone decides what is written to a file."""
 LIVE_AMPLITUDE, FILE_AMPLITUDE = 0.0, 0.6
+LATE_SHARE = 0.01
 _TOPIC = re.compile(r"projects/[^/\s]+/topics/[^/\s]+")
 
 
@@ -61,6 +64,7 @@ def parse_options(arguments: Sequence[str], words: Vocabulary) -> Options:
         for incident in flags.incident:
             if incident.start_us >= seconds * SECOND_US:
                 raise UsageError(f"--incident={incident.kind} starts after the run's {seconds:g} s are over.")
+    _check_incidents(flags.incident, flags.event_types)
     plan = _plan(flags, live)
     _check_shares(plan, words)
     return Options(
@@ -75,24 +79,40 @@ def _plan(flags: argparse.Namespace, live: bool) -> Plan:
         raise UsageError(
             "--start lies in the future, where --to=pubsub cannot publish; leave it out for now."
         )
-    amplitude = flags.rhythm_amplitude
-    if amplitude is None:
-        amplitude = LIVE_AMPLITUDE if live else FILE_AMPLITUDE
+    amplitude = LIVE_AMPLITUDE if live else FILE_AMPLITUDE
+    late_share = flags.late_share
+    if late_share is None:
+        late_share = 0.0 if flags.event_types == (INVENTORY,) else LATE_SHARE
     return Plan(
         start_us=start_us,
         seed=flags.seed,
         rate=flags.rate,
+        event_types=flags.event_types,
         customers=flags.customers,
         products=flags.products,
         warehouses=flags.warehouses,
         order_seconds=flags.order_seconds,
-        rhythm_amplitude=amplitude,
+        rhythm_amplitude=amplitude if flags.rhythm_amplitude is None else flags.rhythm_amplitude,
+        weekly_amplitude=amplitude if flags.weekly_amplitude is None else flags.weekly_amplitude,
+        noise=flags.noise,
         malformed_share=flags.malformed_share,
         duplicate_share=flags.duplicate_share,
-        late_share=flags.late_share,
+        late_share=late_share,
         incidents=tuple(flags.incident),
         lag_us=now - start_us if live else 0,
     )
+
+
+def _check_incidents(incidents: Sequence[Incident], event_types: Sequence[str]) -> None:
+    for number, incident in enumerate(incidents):
+        shows_in = KINDS[incident.kind].affects["event_types"]
+        if not set(shows_in) & set(event_types):
+            raise UsageError(
+                f"--incident={incident.kind} shows only in events of type {' or '.join(shows_in)}, "
+                "which --event_types leaves out."
+            )
+        if incident in incidents[:number]:
+            raise UsageError(f"--incident={incident.kind} is given twice with the same times and factor.")
 
 
 def _check_shares(plan: Plan, words: Vocabulary) -> None:
@@ -104,7 +124,8 @@ def _check_shares(plan: Plan, words: Vocabulary) -> None:
         )
     if Rates.of(plan, len(words.statuses)).late_probability > 1:
         raise UsageError(
-            "--late_share is too large: only new orders and user activity come late, half of what is valid."
+            "--late_share is too large: only new orders and user activity come late"
+            + (", half of what is valid." if plan.event_types == EVENT_TYPES else ".")
         )
 
 
@@ -113,12 +134,19 @@ def _parser() -> _Parser:
         prog="python -m generator",
         description="Simulate a web shop and write or publish its events; same seed, same bytes.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="incident kinds:\n" + "\n".join(f"  {name}: {kind.summary}" for name, kind in KINDS.items()),
+        epilog="incident kinds, with the FACTOR each takes:\n"
+        + "\n".join(
+            f"  {name}: {kind.summary} ({kind.factor_is}; default {kind.default_factor:g})"
+            for name, kind in KINDS.items()
+        ),
         allow_abbrev=False,
     )
     add = parser.add_argument
-    positive = _number(float, "a number above 0", lambda value: 0 < value < math.inf)
-    share = _number(float, "a share from 0 to 1", lambda value: 0 <= value <= 1)
+    positive = flag_types.number(float, "a number above 0", lambda value: 0 < value < math.inf)
+    share = flag_types.number(float, "a share from 0 to 1", lambda value: 0 <= value <= 1)
+    spread = flag_types.number(
+        float, f"a number from 0 to {LARGEST_SPREAD:g}", lambda value: 0 <= value <= LARGEST_SPREAD
+    )
     add(
         "--to",
         choices=("pubsub", "jsonl", "stdout"),
@@ -135,34 +163,42 @@ def _parser() -> _Parser:
         "--rate",
         type=positive,
         default=420.0,
-        help="messages per second, the day's mean (default: %(default)g)",
+        help="messages per second, the week's mean (default: %(default)g)",
+    )
+    add(
+        "--event_types",
+        type=flag_types.event_types,
+        default=EVENT_TYPES,
+        metavar="TYPE[,TYPE]",
+        help="make only these events, and --rate of them per second "
+        f"(default: all, that is {','.join(EVENT_TYPES)})",
     )
     add("--seconds", type=positive, help="stop after so many seconds (default: 60, without --events)")
-    add("--events", type=_whole(1, 10**12), help="stop after so many messages, duplicates included")
+    add("--events", type=flag_types.whole(1, 10**12), help="stop after so many messages, duplicates included")
     add(
         "--seed",
-        type=_whole(0, 2**63),
+        type=flag_types.whole(0, 2**63),
         default=1,
         help="decides everything that is random (default: %(default)s)",
     )
     add(
         "--start",
-        type=_start,
+        type=flag_types.start,
         help=f"RFC 3339 time at which the simulation starts (default: {DEFAULT_START}; for pubsub: now)",
     )
     add(
         "--customers",
-        type=_whole(1, 100_000_000),
+        type=flag_types.whole(1, 100_000_000),
         default=5_000,
         help="registered users (default: %(default)s)",
     )
     add(
         "--products",
-        type=_whole(1, 100_000),
+        type=flag_types.whole(1, 100_000),
         default=500,
         help="products of the catalogue (default: %(default)s)",
     )
-    add("--warehouses", type=_whole(1, 99), default=3, help="warehouses (default: %(default)s)")
+    add("--warehouses", type=flag_types.whole(1, 99), default=3, help="warehouses (default: %(default)s)")
     add(
         "--order_seconds",
         type=positive,
@@ -175,6 +211,19 @@ def _parser() -> _Parser:
         help="how much the hour of day (UTC) sways the rate, from 0 (level) to 1 "
         f"(default: {FILE_AMPLITUDE:g}; for pubsub: {LIVE_AMPLITUDE:g})",
     )
+    add(
+        "--weekly_amplitude",
+        type=share,
+        help="how much the day of the week (UTC) sways the rate, from 0 (level) to 1 (Wednesday 0.78, "
+        f"weekend 1.25 times the mean) (default: {FILE_AMPLITUDE:g}; for pubsub: {LIVE_AMPLITUDE:g})",
+    )
+    add(
+        "--noise",
+        type=spread,
+        default=0.0,
+        help="by how much the rates of orders and visitors wander from half-hour to half-hour and from "
+        f"day to day: relative standard deviation, from 0 to {LARGEST_SPREAD:g} (default: %(default)g)",
+    )
     add("--malformed_share", type=share, default=0.02, help="share of broken messages (default: %(default)g)")
     add(
         "--duplicate_share",
@@ -185,51 +234,18 @@ def _parser() -> _Parser:
     add(
         "--late_share",
         type=share,
-        default=0.01,
-        help="share of valid messages whose event is 310 s to 1 h old (default: %(default)g)",
+        help="share of valid messages whose event is 310 s to 1 h old; movements of stock never are "
+        f"(default: {LATE_SHARE:g}; for --event_types=inventory: 0)",
     )
     add(
         "--incident",
-        type=_incident,
+        type=flag_types.incident,
         action="append",
         default=[],
         metavar="KIND@START+DURATION[xFACTOR]",
-        help="something that goes wrong, such as order_spike@30s+15sx5, START after the run's start; "
+        help="something out of the ordinary, such as order_spike@30s+15sx5, START after the run's start; "
         "may be given more than once",
     )
     add("--labels", type=Path, help="file for the incidents that happened, one JSON object a line")
     add("--manifest", type=Path, help="file for the counts of what was published, one JSON object")
     return parser
-
-
-def _number(
-    convert: Callable[[str], float], what: str, allows: Callable[[float], bool]
-) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = convert(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"must be {what}, not {text!r}") from None
-        if not allows(value):
-            raise argparse.ArgumentTypeError(f"must be {what}, not {text!r}")
-        return value
-
-    return read
-
-
-def _whole(low: int, high: int) -> Callable[[str], float]:
-    return _number(int, f"a whole number from {low} to {high}", lambda value: low <= value <= high)
-
-
-def _start(text: str) -> int:
-    try:
-        return instant_us(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be RFC 3339 with an offset, not {text!r}") from None
-
-
-def _incident(text: str) -> Incident:
-    try:
-        return parse_incident(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

@@ -18,8 +18,9 @@ from generator.ledger import Ledger
 from generator.messages import Message
 from generator.options import Options
 from generator.pacing import Pacer, now_us
+from generator.plan import Plan
 from generator.progress import Progress
-from generator.simulation import Plan, Simulation
+from generator.simulation import Simulation
 from pipeline.contract import Contract
 
 

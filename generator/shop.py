@@ -64,13 +64,9 @@ class Shop:
         self.customers = customers
         self.products = _products(rng, seed, products)
         self.addresses = _addresses(seed)
-        self.warehouses = tuple(f"wh-{number:02d}" for number in range(1, warehouses + 1))
+        self.warehouses = warehouse_ids(warehouses)
         self._stock_rng = stream(seed, "stock")
         self._stock: dict[tuple[str, str], int] = {}
-
-    def customer_id(self, number: int) -> str:
-        """Return the id of customer `number`, counted from 0."""
-        return f"cus-{number + 1:06d}"
 
     def address(self, customer: int) -> Mapping[str, str]:
         """Return where customer number `customer` lives: the contract's shipping_address."""
@@ -96,19 +92,34 @@ class Shop:
         return now
 
 
+def warehouse_ids(count: int) -> tuple[str, ...]:
+    """Return the ids of a shop's `count` warehouses."""
+    return tuple(f"wh-{number:02d}" for number in range(1, count + 1))
+
+
+def product_ids(count: int) -> tuple[str, ...]:
+    """Return the ids of a shop's `count` products."""
+    return tuple(f"prd-{number:05d}" for number in range(1, count + 1))
+
+
+def customer_id(number: int) -> str:
+    """Return the id of customer `number`, counted from 0."""
+    return f"cus-{number + 1:06d}"
+
+
 def _products(rng: Random, seed: int, count: int) -> tuple[Product, ...]:
     fake = Faker("en_US")
     fake.seed_instance(seed)
     categories = tuple(CATALOGUE)
     products = []
-    for number in range(1, count + 1):
+    for product_id in product_ids(count):
         category = pick(rng, categories)
         nouns, low, high = CATALOGUE[category]
         # Squared, so that cheap products are more common than dear ones.
         draw = rng.random()
         price_cents = low + int(draw * draw * (high - low))
         name = f"{fake.color_name()} {pick(rng, nouns)}"
-        products.append(Product(f"prd-{number:05d}", name, category, price_cents))
+        products.append(Product(product_id, name, category, price_cents))
     return tuple(products)
 
 

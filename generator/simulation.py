@@ -4,82 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import math
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from generator.agenda import Agenda, Draft
+from generator.carts import Cart
 from generator.chance import between, stream
-from generator.clock import ProcessClock
-from generator.incidents import Conditions, Incident, conditions_at
+from generator.clock import ProcessClock, step_us
+from generator.deliveries import Deliveries
+from generator.fraud import Fraud
+from generator.incidents import FRAUD_BURST, STOCK_OUT, Conditions
 from generator.instants import SECOND_US
 from generator.messages import Message, MessageWriter
-from generator.orders import MOVEMENTS_PER_ORDER, Orders
-from generator.rhythm import busyness
+from generator.noise import Noise
+from generator.orders import Orders
+from generator.plan import Plan, Rates
+from generator.rhythm import busyness, day_busyness
 from generator.shop import Shop
-from generator.visitors import ACTIVITIES_PER_SESSION, Visitors
-from generator.vocabulary import Vocabulary
+from generator.timeline import Timeline
+from generator.visitors import Visitors
+from generator.vocabulary import ACTIVITY, INVENTORY, ORDER, Vocabulary
 from pipeline.contract import Contract
 
-ORDER_SHARE = 0.4
-"""Order events among all events."""
+__all__ = ["Plan", "Simulation"]
+
 DUPLICATE_DELAY_SECONDS = (0.1, 4.0)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to simulate. Shares are of all messages; times in µs since 1970-01-01 UTC."""
-
-    start_us: int
-    seed: int = 1
-    rate: float = 420.0
-    """Messages per second, on average over the day."""
-    customers: int = 5_000
-    products: int = 500
-    warehouses: int = 3
-    order_seconds: float = 60.0
-    rhythm_amplitude: float = 0.0
-    malformed_share: float = 0.0
-    duplicate_share: float = 0.0
-    late_share: float = 0.0
-    incidents: tuple[Incident, ...] = ()
-    lag_us: int = 0
-    """How far the simulated time lies behind the time of publishing."""
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What the processes must do per second so that all together reach the plan's rate and shares."""
-
-    orders_per_second: float
-    sessions_per_second: float
-    malformed_probability: float
-    """Per event the shop causes."""
-    duplicate_probability: float
-    """Per valid event."""
-    late_probability: float
-    """Per event that may come late: new orders and activity. Beyond 1, the plan cannot be kept."""
-
-    @classmethod
-    def of(cls, plan: Plan, statuses: int) -> Rates:
-        """Work the rates out; an order passes through so many `statuses`."""
-        once_share = 1.0 - plan.duplicate_share
-        valid_share = once_share - plan.malformed_share
-        events_per_second = plan.rate * once_share
-        orders_per_event = ORDER_SHARE / statuses
-        activity_share = 1.0 - ORDER_SHARE - orders_per_event * MOVEMENTS_PER_ORDER
-        return cls(
-            orders_per_second=events_per_second * orders_per_event,
-            sessions_per_second=events_per_second * activity_share / ACTIVITIES_PER_SESSION,
-            malformed_probability=_ratio(plan.malformed_share, once_share),
-            duplicate_probability=_ratio(plan.duplicate_share, valid_share),
-            late_probability=_ratio(plan.late_share, valid_share * (orders_per_event + activity_share)),
-        )
-
-
-def _ratio(part: float, whole: float) -> float:
-    if part == 0.0:
-        return 0.0
-    return part / whole if whole > 0.0 else math.inf
+CARTS_KEPT = 256
 
 
 class Simulation:
@@ -95,33 +45,12 @@ class Simulation:
         rates = Rates.of(plan, len(words.statuses))
         # The start is part of every id: two runs are two days of the shop, not one day twice.
         run = hashlib.sha256(f"{plan.seed}:{plan.start_us}".encode()).hexdigest()[:8]
-        shop = Shop(plan.seed, plan.customers, plan.products, plan.warehouses)
         self._plan = plan
+        self._timeline = Timeline(plan.incidents)
+        self._changes_us = [plan.start_us + change for change in self._timeline.changes_us()]
+        self._noise = Noise(plan.seed, plan.noise)
+        self._agendas = self._start(words, rates, run)
         self._duplicate_probability = rates.duplicate_probability
-        self._orders = Orders(
-            shop,
-            words,
-            self._clock(
-                lambda instant_us: self._busyness(instant_us) * self._conditions(instant_us).order_speed
-            ),
-            seed=plan.seed,
-            run=run,
-            orders_per_second=rates.orders_per_second,
-            order_seconds=plan.order_seconds,
-            late_probability=rates.late_probability,
-        )
-        self._visitors = Visitors(
-            shop,
-            words,
-            self._clock(
-                lambda instant_us: self._busyness(instant_us) * self._conditions(instant_us).visitor_speed
-            ),
-            self._orders,
-            seed=plan.seed,
-            run=run,
-            sessions_per_second=rates.sessions_per_second,
-            late_probability=rates.late_probability,
-        )
         self._writer = MessageWriter(words, plan.seed, run, rates.malformed_probability, plan.lag_us)
         self._rng = stream(plan.seed, "duplicates")
         self._postponed_us = 0
@@ -139,10 +68,12 @@ class Simulation:
         """Yield messages by publish time, without end; may only be called once."""
         duplicates: list[tuple[int, int, Message]] = []
         count = 0
-        orders, visitors = self._orders.agenda, self._visitors.agenda
+        first, *others = self._agendas
         while True:
-            agenda = orders if orders.next_us <= visitors.next_us else visitors
-            now_us = agenda.next_us
+            agenda, now_us = first, first.next_us
+            for other in others:
+                if other.next_us < now_us:
+                    agenda, now_us = other, other.next_us
             if duplicates and duplicates[0][0] <= now_us:
                 due_us, _, message = heapq.heappop(duplicates)
                 publish_us = due_us + self._postponed_us + self._plan.lag_us
@@ -151,7 +82,10 @@ class Simulation:
             draft = agenda.do_next()
             if draft is None:
                 continue
-            conditions = self._conditions(now_us) if self._plan.incidents else None
+            conditions = None
+            if self._plan.incidents:
+                conditions = self._conditions(now_us)
+                draft = self._kept_out_of_silence(draft, now_us)
             message = self._writer.write(draft, now_us + self._postponed_us, conditions)
             if message.fault is None and self._rng.random() < self._duplicate_probability:
                 count += 1
@@ -159,13 +93,84 @@ class Simulation:
                 heapq.heappush(duplicates, (due_us, count, message))
             yield message
 
-    def _clock(self, speed_at: Callable[[int], float]) -> ProcessClock:
-        plan = self._plan
-        ends = [end for incident in plan.incidents for end in (incident.start_us, incident.end_us)]
-        return ProcessClock(plan.start_us, speed_at, [plan.start_us + end for end in ends])
+    def _kept_out_of_silence(self, draft: Draft, now_us: int) -> Draft:
+        """Take an order's lateness away if it would lie in a silence, whose label says there is none."""
+        if not draft.age_us or draft.event_type != ORDER:
+            return draft
+        silent = self._conditions(now_us - draft.age_us).order_speed == 0.0
+        return draft._replace(age_us=0) if silent else draft
 
-    def _busyness(self, instant_us: int) -> float:
-        return busyness(instant_us, self._plan.rhythm_amplitude)
+    def _start(self, words: Vocabulary, rates: Rates, run: str) -> list[Agenda]:
+        """Start the processes that make the plan's event types; return their agendas."""
+        plan = self._plan
+        shop = Shop(plan.seed, plan.customers, plan.products, plan.warehouses)
+        carts: deque[Cart] = deque(maxlen=CARTS_KEPT)
+        agendas = []
+        kinds = {incident.kind for incident in plan.incidents}
+        if ORDER in plan.event_types or INVENTORY in plan.event_types:
+            deliveries = Deliveries(plan.incidents, plan.seed, plan.start_us, shop)
+            orders = Orders(
+                shop,
+                words,
+                self._clock(self._order_speed),
+                carts,
+                deliveries,
+                seed=plan.seed,
+                run=run,
+                event_types=plan.event_types,
+                orders_per_second=rates.orders_per_second,
+                order_seconds=plan.order_seconds,
+                late_probability=rates.late_probability,
+            )
+            agendas.append(orders.agenda)
+            if STOCK_OUT in kinds:
+                agendas.append(deliveries.agenda)
+            if FRAUD_BURST in kinds and ORDER in plan.event_types:
+                fraud = Fraud(
+                    shop,
+                    words,
+                    self._clock(self._fraud_speed),
+                    plan.incidents,
+                    seed=plan.seed,
+                    start_us=plan.start_us,
+                    orders_per_second=rates.orders_per_second,
+                    new_order_id=orders.new_order_id,
+                )
+                agendas.append(fraud.agenda)
+        if ACTIVITY in plan.event_types:
+            visitors = Visitors(
+                shop,
+                words,
+                self._clock(self._visitor_speed),
+                carts,
+                seed=plan.seed,
+                run=run,
+                sessions_per_second=rates.sessions_per_second,
+                late_probability=rates.late_probability,
+            )
+            agendas.append(visitors.agenda)
+        return agendas
+
+    def _clock(self, speed_at: Callable[[int], float]) -> ProcessClock:
+        return ProcessClock(self._plan.start_us, speed_at, self._changes_us, step_us(self._plan.rate))
+
+    def _order_speed(self, instant_us: int) -> float:
+        return self._busyness("orders", instant_us) * self._conditions(instant_us).order_speed
+
+    def _visitor_speed(self, instant_us: int) -> float:
+        return self._busyness("visitors", instant_us) * self._conditions(instant_us).visitor_speed
+
+    def _fraud_speed(self, instant_us: int) -> float:
+        odds = self._conditions(instant_us).fraud_odds
+        return odds * self._order_speed(instant_us) if odds else 0.0
+
+    def _busyness(self, process: str, instant_us: int) -> float:
+        plan = self._plan
+        return (
+            busyness(instant_us, plan.rhythm_amplitude)
+            * day_busyness(instant_us, plan.weekly_amplitude)
+            * self._noise.factor(process, instant_us)
+        )
 
     def _conditions(self, instant_us: int) -> Conditions:
-        return conditions_at(self._plan.incidents, instant_us - self._plan.start_us)
+        return self._timeline.at(instant_us - self._plan.start_us)

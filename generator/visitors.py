@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from generator.agenda import Agenda, Draft
+from generator.carts import LINES_PER_ORDER, Cart, draw_cart
 from generator.chance import between, late_age_us, pick, skewed, stream, wait
 from generator.clock import ProcessClock
-from generator.orders import LINES_PER_ORDER, Cart, Orders, draw_cart
-from generator.shop import Product, Shop
+from generator.shop import Product, Shop, customer_id
 from generator.vocabulary import ACTIVITY, Vocabulary
 
 ANONYMOUS_SHARE = 0.15
@@ -40,14 +41,14 @@ _SOURCES: tuple[tuple[str | None, str | None], ...] = (
 
 
 class Visitors:
-    """Opens sessions at a steady rate on its own clock and hands filled carts to `orders`."""
+    """Opens sessions at a steady rate on its own clock and leaves filled carts in `carts`."""
 
     def __init__(
         self,
         shop: Shop,
         words: Vocabulary,
         clock: ProcessClock,
-        orders: Orders,
+        carts: deque[Cart],
         *,
         seed: int,
         run: str,
@@ -56,7 +57,7 @@ class Visitors:
     ) -> None:
         """Prepare the sessions under way."""
         self.agenda = Agenda(clock)
-        self._shop, self._words, self._orders, self._run = shop, words, orders, run
+        self._shop, self._words, self._carts, self._run = shop, words, carts, run
         self._rng = stream(seed, "visitors")
         self._gap_seconds = 1.0 / sessions_per_second
         self._late_probability = late_probability
@@ -79,7 +80,7 @@ class Visitors:
         customer = skewed(rng, shop.customers)
         anonymous = rng.random() < ANONYMOUS_SHARE
         session = self._session_details(customer, anonymous)
-        user_id = None if anonymous else shop.customer_id(customer)
+        user_id = None if anonymous else customer_id(customer)
         cart = draw_cart(rng, shop, customer)
         steps: list[tuple[str, Product | None, int | None]] = []
         if not anonymous and rng.random() < LOGIN_SHARE:
@@ -127,7 +128,7 @@ class Visitors:
         return details
 
     def _hand_over(self, cart: Cart, own_seconds: float) -> None:
-        self._orders.carts.append(cart)
+        self._carts.append(cart)
 
     def _plan(self, own_seconds: float, step: Callable[[float], Draft | None]) -> None:
         if own_seconds >= 0.0:

@@ -6,6 +6,8 @@ from pipeline.contract import Contract, Table
 from pipeline.errors import ContractFileError
 
 ORDER, INVENTORY, ACTIVITY = "order", "inventory", "user_activity"
+EVENT_TYPES = (ORDER, INVENTORY, ACTIVITY)
+"""What the shop can send."""
 
 
 class Vocabulary:

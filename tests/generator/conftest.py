@@ -21,6 +21,6 @@ def simulate(contract: Contract) -> Simulate:
     """Return the first `count` messages of a plan."""
 
     def run(count: int, **plan: Any) -> list[Message]:
-        return list(islice(Simulation(Plan(start_us=START_US, **plan), contract).messages(), count))
+        return list(islice(Simulation(Plan(**{"start_us": START_US, **plan}), contract).messages(), count))
 
     return run

@@ -39,6 +39,24 @@ def run(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ("--start=2025-01-06", "argument --start: must be RFC 3339 with an offset, not '2025-01-06'"),
         ("--incident=earthquake@1s+1s", "argument --incident: names the unknown kind 'earthquake'"),
         ("--incident=order_spike@61s+1s", "--incident=order_spike starts after the run's 60 s are over"),
+        ("--incident=silence@1s+1sx5", "argument --incident: needs 0 (or nothing) as the factor of silence"),
+        (
+            "--incident=stock_out@1s+1s --event_types=order",
+            "--incident=stock_out shows only in events of type inventory, which --event_types leaves out.",
+        ),
+        (
+            "--incident=order_drop@1s+1s --incident=order_drop@1s+1sx0.2",
+            "--incident=order_drop is given twice with the same times and factor.",
+        ),
+        (
+            "--event_types=order,payment",
+            "argument --event_types: must be some of order,inventory,user_activity with commas between, "
+            "not 'payment'",
+        ),
+        ("--event_types=", "argument --event_types: must be some of order,inventory,user_activity"),
+        ("--event_types=inventory --late_share=0.1", "--late_share is too large: only new orders and user"),
+        ("--weekly_amplitude=1.5", "argument --weekly_amplitude: must be a share from 0 to 1, not '1.5'"),
+        ("--noise=0.6", "argument --noise: must be a number from 0 to 0.5, not '0.6'"),
         ("--to=kafka", "argument --to: invalid choice: 'kafka'"),
         ("--to=jsonl", "--to=jsonl needs --path"),
         ("--path=events.jsonl", "--path belongs to --to=jsonl, but --to is stdout"),
@@ -102,6 +120,7 @@ def test_file_holds_what_the_manifest_says(tmp_path: Path) -> None:
             "start": "2025-01-06T09:00:10.000000Z",
             "end": "2025-01-06T09:00:15.000000Z",
             "factor": 5.0,
+            "is_anomaly": True,
             "affects": {"event_types": ["order"], "metrics": ["order_count", "revenue"], "direction": "up"},
         }
     ]

@@ -4,11 +4,12 @@ from collections import Counter
 
 import pytest
 
-from generator.clock import ProcessClock
+from generator.clock import NEVER_US, ProcessClock, SteadyClock, step_us
 from generator.incidents import KINDS, Incident, conditions_at, parse_incident
 from generator.instants import SECOND_US, TimestampText
 from generator.labels import Labels
 from generator.simulation import Plan
+from generator.timeline import Timeline
 from tests.generator.reading import START_US, Simulate
 
 
@@ -76,6 +77,12 @@ def test_incident_is_read(text: str, incident: Incident) -> None:
         ("order_spike@1s+1sx0.5", "a number above 1"),
         ("order_drop@1s+1sx2", "from 0 to below 1"),
         ("bad_deploy@1s+1sx0", "above 0 and up to 1"),
+        ("silence@1s+1sx1", r"0 \(or nothing\) as the factor of silence, not 1"),
+        ("order_drift@1s+1sx1", "a number above 0 other than 1"),
+        ("order_drift@1s+1sx0", "a number above 0 other than 1"),
+        ("fraud_burst@1s+1sx0.95", "a share above 0 and up to 0.9"),
+        ("stock_out@1s+1sx1.1", "a share above 0 and up to 1"),
+        ("promotion@1s+1sx1", "a number above 1"),
         ("order_spike@1s+0s", "longer than nothing"),
     ],
 )
@@ -94,7 +101,23 @@ def test_incidents_at_the_same_time_add_up() -> None:
 def test_every_kind_allows_its_default_factor_and_says_what_it_affects() -> None:
     for kind in KINDS.values():
         assert kind.allows(kind.default_factor)
-        assert set(kind.affects) == {"event_types", "metrics", "direction"}
+        assert set(kind.affects) == {"event_types", "metrics"}
+        assert kind.direction(kind.default_factor) in ("up", "down")
+
+
+def test_a_promotion_alone_is_no_anomaly() -> None:
+    assert [name for name, kind in KINDS.items() if not kind.is_anomaly] == ["promotion"]
+
+
+def test_timeline_gives_what_each_incident_in_turn_would_give() -> None:
+    incidents = [
+        *map(parse_incident, ("order_spike@3s+9s", "order_drift@5s+10sx2", "fraud_burst@2s+2s")),
+        *map(parse_incident, ("bad_deploy@14s+9s", "silence@8s+1s")),
+    ]
+    timeline = Timeline(incidents)
+    for elapsed_us in range(0, 30 * SECOND_US, SECOND_US // 4):
+        expected, seen = conditions_at(incidents, elapsed_us), timeline.at(elapsed_us)
+        assert vars(seen) == vars(expected), elapsed_us
 
 
 def test_clock_reaches_the_same_instants_however_its_speed_changes() -> None:
@@ -104,6 +127,30 @@ def test_clock_reaches_the_same_instants_however_its_speed_changes() -> None:
     assert clock.instant_us(3.75) == int(7.5 * SECOND_US)
     assert clock.instant_us(6.75) == int(8.5 * SECOND_US)
     assert clock.instant_us(3.75 + 13.5 + 2.0) == 16 * SECOND_US
+
+
+def test_clock_that_stops_goes_on_at_the_next_change_or_never() -> None:
+    changes_us = [2 * SECOND_US, 500_000 * SECOND_US, 500_001 * SECOND_US]
+
+    def speed_at(instant: int) -> float:
+        return float(instant < changes_us[0] or changes_us[1] <= instant < changes_us[2])
+
+    clock = ProcessClock(0, speed_at, changes_us, step_us=60 * SECOND_US)
+    assert clock.instant_us(1.5) == SECOND_US * 3 // 2
+    assert clock.instant_us(2.25) == changes_us[1] + SECOND_US // 4
+    assert clock.instant_us(3.1) == NEVER_US
+    assert clock.instant_us(4.0) == NEVER_US
+
+
+def test_clocks_take_longer_steps_where_messages_are_rare() -> None:
+    assert [step_us(rate) / SECOND_US for rate in (5_000.0, 420.0, 4.0, 0.5)] == [5.0, 5.0, 25.0, 60.0]
+
+
+def test_steady_clock_comes_back_to_the_very_instant() -> None:
+    clock = SteadyClock(START_US)
+    for elapsed_us in range(0, 90 * 86_400 * SECOND_US, 1_234_567_891):
+        instant_us = START_US + elapsed_us
+        assert clock.instant_us(clock.own_seconds(instant_us)) == instant_us
 
 
 def label_times(labels: Labels, run_end_us: int) -> list[tuple[object, object]]:

@@ -11,6 +11,9 @@ from tests.generator.reading import Simulate
 # Changes when the simulation is changed on purpose, and with Faker, whose names are in the payloads.
 FIRST_THOUSAND = "4136875ffa7cf9809150930990cbf4f866198c3d200c3e1687366fcb01108924"
 
+# The same for what reaches the rates in other ways: noise, the week, every kind of incident.
+EVERYTHING_AT_ONCE = "3503eb3a636dd6eb16e2b70ee5320747609736ce9e2bdae0312517b9eafbe121"
+
 
 def run_generator(*flags: str, **environment: str) -> bytes:
     command = [sys.executable, "-m", "generator", "--to=stdout", *flags]
@@ -29,6 +32,19 @@ def test_hash_seed_and_time_zone_change_nothing() -> None:
     one = run_generator(*flags, PYTHONHASHSEED="1", TZ="America/New_York")
     other = run_generator(*flags, PYTHONHASHSEED="2", TZ="Asia/Tokyo")
     assert one == other
+
+
+def test_noise_and_incidents_of_seed_7_are_these_bytes_wherever_it_runs() -> None:
+    flags = [
+        *("--seed=7", "--events=6000", "--rate=0.1", "--order_seconds=7200", "--products=5", "--noise=0.3"),
+        *("--incident=order_spike@1h+1h", "--incident=order_drop@2h+1h", "--incident=bad_deploy@3h+1h"),
+        *("--incident=silence@5h+30m", "--incident=order_drift@6h+6h", "--incident=fraud_burst@7h+1h"),
+        *("--incident=stock_out@1h+12h", "--incident=promotion@14h+3h"),
+    ]
+    one = run_generator(*flags, PYTHONHASHSEED="1", TZ="America/New_York")
+    other = run_generator(*flags, PYTHONHASHSEED="2", TZ="Asia/Tokyo")
+    assert one == other
+    assert hashlib.sha256(one).hexdigest() == EVERYTHING_AT_ONCE
 
 
 def test_another_seed_writes_other_bytes() -> None:

@@ -28,6 +28,7 @@ FLAGS = (
     "--rate=6",
     "--customers=100000",
     "--rhythm_amplitude=0",
+    "--weekly_amplitude=0",
     "--malformed_share=0.05",
     "--duplicate_share=0.03",
     "--late_share=0.03",
