@@ -78,10 +78,13 @@ resource "google_cloudfunctions2_function" "alerting" {
     timeout_seconds    = 60
     max_instance_count = 5
 
-    environment_variables = {
-      ALERT_CHANNELS = join(",", sort(var.alert_channels))
-      ALERT_STATE    = "gs://${google_storage_bucket.alerts.name}/markers"
-    }
+    environment_variables = merge(
+      {
+        ALERT_CHANNELS = join(",", sort(var.alert_channels))
+        ALERT_STATE    = "gs://${google_storage_bucket.alerts.name}/markers"
+      },
+      { for channel, windows in var.alert_min_breaches : "${upper(channel)}_MIN_BREACHES" => tostring(windows) },
+    )
 
     dynamic "secret_environment_variables" {
       for_each = { for name, secret in local.secrets : name => secret if secret.used }

@@ -226,6 +226,22 @@ variable "alert_channels" {
   }
 }
 
+variable "alert_min_breaches" {
+  description = "Windows in a row in breach from which on a channel is told of an alert, such as { slack = 3 }. The function's own default: console 3, slack 5, pagerduty 1, webhook 1."
+  type        = map(number)
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.alert_min_breaches), ["console", "slack", "pagerduty", "webhook"])) == 0
+    error_message = "alert_min_breaches names ${join(", ", setsubtract(keys(var.alert_min_breaches), ["console", "slack", "pagerduty", "webhook"]))}: use any of console, slack, pagerduty, webhook."
+  }
+
+  validation {
+    condition     = alltrue([for windows in values(var.alert_min_breaches) : windows >= 1 && windows <= 100000 && floor(windows) == windows])
+    error_message = "alert_min_breaches is ${jsonencode(var.alert_min_breaches)}: use whole numbers from 1 to 100000."
+  }
+}
+
 variable "webhook_has_token" {
   description = "Whether the webhook wants the token that lies in the secret alerting-webhook-token."
   type        = bool

@@ -16,6 +16,7 @@ SEVERITIES = ("info", "warning", "error", "critical")
 """From the least to the most severe."""
 
 _MAX_EXCERPT_CHARS = 100
+_MAX_INTEGER = 2**63 - 1  # of a column of BigQuery
 
 
 class BadAlert(Exception):
@@ -24,7 +25,7 @@ class BadAlert(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One state of one alert. Times are RFC 3339 text; None stands for null or absent."""
+    """One state of one alert, as of one window. Times are RFC 3339 text; None stands for null or absent."""
 
     alert_id: str
     kind: str
@@ -42,6 +43,12 @@ class Alert:
     summary: str
     run_id: str
     emitted_at: str
+    opened_at: str | None
+    """Start of the window in which it opened."""
+    breaches: int | None
+    """Windows in a row in breach, this one included; of a resolved alert the longest row. None: no count."""
+    query: str | None
+    """SQL that shows the windows around this one."""
 
     def fields(self) -> dict[str, str | float | None]:
         """Return the fields by name, in the table's order."""
@@ -49,10 +56,11 @@ class Alert:
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Alert))
-_TIMES = frozenset({"window_start", "window_end", "emitted_at"})
+_TIMES = frozenset({"window_start", "window_end", "emitted_at", "opened_at"})
 _WORDS = {"state": STATES, "severity": SEVERITIES}
 _NUMBERS = frozenset({"value", "expected_low", "expected_high", "score"})
-_NULLABLE = frozenset({"expected_low", "expected_high", "score"})
+_COUNTS = frozenset({"breaches"})
+_NULLABLE = frozenset({"expected_low", "expected_high", "score", "opened_at", "breaches", "query"})
 
 
 def decode(event_data: object) -> dict[str, object]:
@@ -108,6 +116,9 @@ def _problems(content: Mapping[str, object]) -> Iterator[str]:
         elif name in _NUMBERS:
             if not _is_finite_number(value):
                 yield f"{name} is {_excerpt(value)}, not a finite number"
+        elif name in _COUNTS:
+            if type(value) is not int or not 1 <= value <= _MAX_INTEGER:
+                yield f"{name} is {_excerpt(value)}, not a whole number of at least 1"
         elif not isinstance(value, str) or not _is_unicode(value):
             yield f"{name} is {_excerpt(value)}, not a text"
         elif name in _WORDS and value not in _WORDS[name]:

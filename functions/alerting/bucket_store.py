@@ -14,8 +14,11 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from delivered import LedgerUnavailable, Stored
 
-_TIMEOUT_SECONDS = 5
-_RETRY = DEFAULT_RETRY.with_timeout(10)
+_TIMEOUT_SECONDS = 3  # to connect, and again to answer
+_RETRY_SECONDS = 5
+_RETRY = DEFAULT_RETRY.with_timeout(_RETRY_SECONDS)
+LONGEST_REQUEST_SECONDS = _RETRY_SECONDS + 2 * _TIMEOUT_SECONDS
+"""The last try begins within the first of these, and takes the second."""
 
 
 class BucketStore:
@@ -36,7 +39,7 @@ class BucketStore:
             blob = self._bucket.get_blob(self._prefix + key, timeout=_TIMEOUT_SECONDS, retry=_RETRY)
         if blob is None:
             return None
-        if not blob.metadata or "status" not in blob.metadata:
+        if not blob.metadata or "alert_id" not in blob.metadata:
             raise LedgerUnavailable(f"the object {blob.name} is no marker of ours; delete it")
         return Stored(dict(blob.metadata), int(blob.generation))
 

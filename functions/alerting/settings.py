@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +16,19 @@ from channels.pagerduty import PagerDutyChannel
 from channels.slack import SlackChannel
 from channels.webhook import WebhookChannel
 from delivered import MarkerStore
-from delivery import Route
+from escalation import Route
 from marker_stores import FolderStore, MemoryStore
+from persistent_channel import PersistentChannel
 
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
+MIN_BREACHES = {
+    "CONSOLE_MIN_BREACHES": 3,
+    "FILE_MIN_BREACHES": 3,
+    "SLACK_MIN_BREACHES": 5,
+    "PAGERDUTY_MIN_BREACHES": 1,
+    "WEBHOOK_MIN_BREACHES": 1,
+}
+"""Windows in a row in breach from which on a channel is told, unless the variable says otherwise."""
 
 
 class SettingsError(Exception):
@@ -49,7 +59,12 @@ def _routes(variables: Mapping[str, str]) -> tuple[Route, ...]:
                 f"ALERT_CHANNELS names {name!r}, which is no channel; use {', '.join(_OPEN_CHANNEL)}."
             )
     return tuple(
-        Route(_OPEN_CHANNEL[name](variables), _min_severity(variables, name)) for name in dict.fromkeys(names)
+        Route(
+            PersistentChannel(_OPEN_CHANNEL[name](variables)),
+            _min_severity(variables, name),
+            _min_breaches(variables, name),
+        )
+        for name in dict.fromkeys(names)
     )
 
 
@@ -59,6 +74,14 @@ def _min_severity(variables: Mapping[str, str], channel: str) -> str:
     if severity not in SEVERITIES:
         raise SettingsError(f"{variable} is {severity!r}; use {', '.join(SEVERITIES)}.")
     return severity
+
+
+def _min_breaches(variables: Mapping[str, str], channel: str) -> int:
+    variable = f"{channel.upper()}_MIN_BREACHES"
+    count = variables.get(variable, str(MIN_BREACHES[variable]))
+    if not re.fullmatch("[0-9]{1,9}", count) or int(count) == 0:
+        raise SettingsError(f"{variable} is {count!r}; use a whole number of at least 1.")
+    return int(count)
 
 
 def _console(_variables: Mapping[str, str]) -> Channel:

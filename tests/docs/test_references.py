@@ -102,7 +102,7 @@ def test_every_variable_of_the_alerting_function_is_in_its_readme() -> None:
     channels = re.findall(r'^    "([a-z]+)": _[a-z]+,$', settings, re.MULTILINE)
     read = set(re.findall(r'variables\.get\("([A-Z_]+)"', settings))
     read |= set(re.findall(r'_needed\(variables, "([A-Z_]+)"', settings))
-    read |= {f"{channel.upper()}_MIN_SEVERITY" for channel in channels}
+    read |= {f"{channel.upper()}_MIN_{what}" for channel in channels for what in ("SEVERITY", "BREACHES")}
     assert len(channels) == 5
     documented = re.findall(
         r"^\| (`.+?`) \|", (function / "README.md").read_text(encoding="utf-8"), re.MULTILINE

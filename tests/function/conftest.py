@@ -10,6 +10,7 @@ import pytest
 
 from tests.function.function_process import FOLDER, FunctionProcess
 from tests.function.recording_server import RecordingServer
+from tests.function.strict_bucket import StrictBucket
 
 sys.path.append(str(FOLDER))  # where functions-framework puts it too
 
@@ -82,4 +83,15 @@ def alert() -> dict[str, Any]:
         "summary": "1,480 orders from DE in 5 minutes, three times what is usual.",
         "run_id": "run-1",
         "emitted_at": "2026-03-02T10:05:01.250000Z",
+        "opened_at": "2026-03-02T09:35:00.000000Z",
+        "breaches": 6,
+        "query": "SELECT * FROM `shop.events.order_metrics_latest` WHERE dimension_value = 'DE'",
     }
+
+
+@pytest.fixture
+def strict_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[StrictBucket]:
+    bucket = StrictBucket()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
+    yield bucket
+    bucket.close()

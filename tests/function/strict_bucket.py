@@ -50,7 +50,7 @@ class StrictBucket:
                 return int(query["ifGenerationMatch"][0]) if "ifGenerationMatch" in query else None
 
             def _answer(self, status: int, content: object) -> None:
-                body = json.dumps(content).encode()
+                body = b"" if status == 204 else json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -62,7 +62,7 @@ class StrictBucket:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()

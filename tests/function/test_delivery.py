@@ -117,20 +117,65 @@ def test_pagerduty_resolves_what_it_opened(
     }
 
 
-def test_pagerduty_does_not_open_what_was_resolved_before(
-    function: FunctionProcess, target: RecordingServer, alert: Alert
+def test_breaches_in_a_row_reach_more_channels(
+    function: FunctionProcess, target: RecordingServer, all_channels: dict[str, str], alert: Alert
 ) -> None:
-    function.push({**alert, "state": "resolved"})
-    assert function.push(alert).status_code == 200
-    assert [sent.json()["event_action"] for sent in target.to(PAGERDUTY_PATH)] == ["resolve"]
-    assert len(target.to(WEBHOOK_PATH)) == 2
+    heard = []
+    for breaches in range(1, 7):
+        state = "open" if breaches == 1 else "ongoing"
+        assert function.push({**alert, "state": state, "breaches": breaches}).status_code == 200
+        console = [line for line in function.lines(channel="console") if "alert" in line]
+        path = Path(all_channels["ALERT_FILE"])
+        lines = len(file_lines(all_channels)) if path.exists() else 0
+        heard.append((notified(target)["pagerduty"], len(console), lines, notified(target)["slack"]))
+    # One breach opens the incident, three are for the console and the file, five for Slack; each state once.
+    assert heard == [(1, 0, 0, 0), (2, 0, 0, 0), (2, 1, 1, 0), (2, 1, 1, 0), (2, 1, 1, 1), (2, 1, 1, 1)]
+    assert function.push({**alert, "state": "resolved", "breaches": 6}).status_code == 200
+    assert notified(target) == {"slack": 2, "pagerduty": 3, "webhook": 3}
+
+
+def test_bounds_of_breaches_are_settings(
+    start_function: StartFunction, all_channels: dict[str, str], target: RecordingServer, alert: Alert
+) -> None:
+    function = start_function(
+        **all_channels, SLACK_MIN_BREACHES="2", PAGERDUTY_MIN_BREACHES="3", FILE_MIN_BREACHES="1"
+    )
+    for breaches in (1, 2):
+        function.push({**alert, "state": "open" if breaches == 1 else "ongoing", "breaches": breaches})
+    assert notified(target) == {"slack": 1, "pagerduty": 0, "webhook": 2}
+    assert [line["state"] for line in file_lines(all_channels)] == ["open", "ongoing"]
+
+
+def test_every_alert_leaves_a_line_even_if_no_channel_is_told(
+    start_function: StartFunction, target: RecordingServer, alert: Alert
+) -> None:
+    function = start_function(ALERT_CHANNELS="console")
+    assert function.push({**alert, "breaches": 2}).status_code == 200
+    (came,) = function.lines(message="An alert came")
+    assert came == {
+        "severity": "INFO",
+        "message": "An alert came",
+        "alert_id": alert["alert_id"],
+        "state": "open",
+        "kind": "spike",
+        "alert_severity": "error",
+        "breaches": 2,
+        "summary": alert["summary"],
+    }
+    (end,) = function.lines(message="What became of the alert")
+    assert end["channels"] == {"console": "breaches in a row: 2, told from 3 on"}
+
+
+def test_control_characters_do_not_reach_who_reads_the_log(function: FunctionProcess, alert: Alert) -> None:
+    function.push({**alert, "summary": "\x1b[2J\x1b]0;owned\x07 line\nline \u202e \x9b größe 😀"})
+    (line,) = function.lines(channel="console", severity="ERROR")
+    assert line["message"] == r"\x1b[2J\x1b]0;owned\x07 line\nline \u202e \x9b größe 😀"
 
 
 def test_webhook_is_sent_the_alert_with_token_and_idempotency_key(
     function: FunctionProcess, target: RecordingServer, alert: Alert
 ) -> None:
     target.answers[WEBHOOK_PATH].append(Answer(status=500))
-    function.push(alert)
     function.push(alert)
     function.push({**alert, "state": "resolved"})
     first, repeated, resolved = target.to(WEBHOOK_PATH)

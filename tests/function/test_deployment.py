@@ -40,13 +40,21 @@ WRONG: list[tuple[dict[str, str], str]] = [
         {"CONSOLE_MIN_SEVERITY": "fatal"},
         "CONSOLE_MIN_SEVERITY is 'fatal'; use info, warning, error, critical",
     ),
+    *(
+        (
+            {"SLACK_MIN_BREACHES": count, **SLACK, "SLACK_WEBHOOK_URL": "https://h/x"},
+            f"SLACK_MIN_BREACHES is '{count}",
+        )
+        for count in ("0", "-1", "five", "1.5", "²", "9" * 100)
+    ),
+    ({"CONSOLE_MIN_BREACHES": "none"}, "is 'none'; use a whole number of at least 1."),
     ({"ALERT_STATE": "s3://bucket"}, "ALERT_STATE is 's3://bucket'; use gs://bucket/prefix"),
     ({"ALERT_STATE": "gs:///prefix"}, "ALERT_STATE is 'gs:///prefix'; use gs://bucket/prefix"),
     ({"ALERT_STATE": "/dev/null/folder"}, "ALERT_STATE is '/dev/null/folder', which is no folder"),
 ]
 
 
-@pytest.mark.parametrize(("variables", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG])
+@pytest.mark.parametrize(("variables", "sentence"), WRONG, ids=[sentence[:60] for _, sentence in WRONG])
 def test_wrong_setting_ends_the_cold_start_with_one_sentence(
     variables: dict[str, str], sentence: str
 ) -> None:
@@ -68,7 +76,7 @@ def alerts_columns() -> list[dict[str, str]]:
 
 
 def test_fields_of_an_alert_are_the_columns_of_the_contract() -> None:
-    types = {"STRING": "str", "TIMESTAMP": "str", "FLOAT": "float"}
+    types = {"STRING": "str", "TIMESTAMP": "str", "FLOAT": "float", "INTEGER": "int"}
     assert {field.name: field.type for field in dataclasses.fields(Alert)} == {
         column["name"]: types[column["type"]] + (" | None" if column["mode"] == "NULLABLE" else "")
         for column in alerts_columns()

@@ -5,20 +5,28 @@ from __future__ import annotations
 import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
+from alert import BadAlert, check
+from channels import Unavailable
+from channels.file import FileChannel
+from delivered import Ledger
+from delivery import DeliveryFailed, deliver
+from escalation import Route
+from marker_stores import FolderStore
+from persistent_channel import PersistentChannel
 from tests.function.conftest import (
     PAGERDUTY_PATH,
     SECRETS,
     SLACK_PATH,
     TOKEN,
     WEBHOOK_PATH,
-    StartFunction,
 )
 from tests.function.function_process import FunctionProcess, pubsub_message
+from tests.function.instance import Instance, Least, ManualClock
 from tests.function.recording_server import Answer, RecordingServer
 
 Alert = dict[str, Any]
@@ -26,7 +34,7 @@ HTTP_PATHS = (SLACK_PATH, PAGERDUTY_PATH, WEBHOOK_PATH)
 PASSING = {
     "500": Answer(status=500),
     "503": Answer(status=503),
-    "429": Answer(status=429, headers=(("Retry-After", "30"),)),
+    "429": Answer(status=429),
     "408": Answer(status=408),
     "garbage": Answer(raw=b"\x00\xffno HTTP at all\r\n\r\n"),
     "nothing": Answer(raw=b""),
@@ -38,20 +46,77 @@ LASTING = {
 }
 
 
-@pytest.mark.parametrize("answer", PASSING.values(), ids=PASSING)
-def test_passing_failure_is_raised_and_only_its_channel_tried_again(
-    function: FunctionProcess, target: RecordingServer, alert: Alert, answer: Answer
+def test_passing_failure_is_tried_again_within_the_call(
+    function: FunctionProcess, target: RecordingServer, alert: Alert
 ) -> None:
-    target.answers[SLACK_PATH].append(answer)
+    target.answers[SLACK_PATH].append(Answer(status=500))
+    target.answers[PAGERDUTY_PATH].append(Answer(status=429, headers=(("Retry-After", "1"),)))
+    started = time.monotonic()
+    assert function.push(alert).status_code == 200
+    assert 1 <= time.monotonic() - started < 4  # the channels wait side by side
+    assert [len(target.to(path)) for path in HTTP_PATHS] == [2, 2, 1]
+    assert function.lines(severity="WARNING") == []
+    assert function.push(alert).status_code == 200
+    assert [len(target.to(path)) for path in HTTP_PATHS] == [2, 2, 1]
+
+
+@pytest.mark.slow  # waits 1, 2 and 4 s
+def test_lasting_failure_is_raised_and_only_its_channel_tried_again(
+    function: FunctionProcess, target: RecordingServer, alert: Alert
+) -> None:
+    target.answers[SLACK_PATH].extend([Answer(status=500)] * 4)
+    target.answers[PAGERDUTY_PATH].append(Answer(status=429, headers=(("Retry-After", "60"),)))
+    started = time.monotonic()
     assert function.push(alert).status_code == 500
-    assert [len(target.to(path)) for path in HTTP_PATHS] == [1, 1, 1]
-    assert [line["channel"] for line in function.lines(severity="WARNING")] == ["slack"]
+    assert 7 <= time.monotonic() - started < 12
+    assert [len(target.to(path)) for path in HTTP_PATHS] == [4, 1, 1]
+    failed = [line["channel"] for line in function.lines(severity="WARNING") if "detail" in line]
+    assert sorted(failed) == ["pagerduty", "slack"]
 
-    assert function.push(alert).status_code == 200
-    assert [len(target.to(path)) for path in HTTP_PATHS] == [2, 1, 1]
+    assert function.push(alert).status_code == 500  # PagerDuty is not called for 60 s
+    assert [len(target.to(path)) for path in HTTP_PATHS] == [5, 1, 1]
+    (last,) = function.lines(message="What became of the alert")[1:]
+    assert last["channels"].pop("pagerduty").startswith("it asked not to be called for another 5")
+    assert last["channels"] == {
+        "console": "settled before: delivered",
+        "file": "settled before: delivered",
+        "slack": "delivered",
+        "webhook": "settled before: delivered",
+    }
 
-    assert function.push(alert).status_code == 200
-    assert [len(target.to(path)) for path in HTTP_PATHS] == [2, 1, 1]
+
+# What a channel answers until it takes the alert -> how often it is called, at which delivery it is done. The
+# trigger repeats every 11 s; the fifth failure in a row opens the breaker for 30 s, so does each after it.
+BAD_DAYS: dict[str, tuple[list[Answer], int, int]] = {
+    "200": ([], 1, 1),
+    "500 once": ([PASSING["500"]], 2, 1),
+    "500 for long": ([PASSING["500"]] * 7, 8, 11),
+    "429 with seconds": ([Answer(status=429, headers=(("Retry-After", "3"),))], 2, 1),
+    "429 again and again": ([Answer(status=429, headers=(("Retry-After", "3"),))] * 6, 7, 8),
+    "429 with two minutes": ([Answer(status=429, headers=(("Retry-After", "120"),))], 2, 11),
+    "garbage": ([PASSING["garbage"]] * 3, 4, 1),
+    "nothing": ([PASSING["nothing"]] * 4, 5, 2),
+    "400": ([Answer(status=400)], 1, 1),
+}
+
+
+@pytest.mark.parametrize("day", BAD_DAYS.values(), ids=BAD_DAYS)
+def test_whatever_a_channel_answers_nothing_is_lost_and_nothing_told_twice(
+    target: RecordingServer, tmp_path: Path, alert: Alert, day: tuple[list[Answer], int, int]
+) -> None:
+    answers, calls, deliveries = day
+    least = {"slack": Least(), "pagerduty": Least(), "webhook": Least()}
+    instance = Instance(target.url, tmp_path, FolderStore(tmp_path / "markers"), least)
+    target.answers[PAGERDUTY_PATH].extend(answers)
+    acknowledged_at = 0
+    for delivery in range(1, 31):  # the trigger goes on, and repeats even what was acknowledged
+        if instance.push(alert) and not acknowledged_at:
+            acknowledged_at = delivery
+        instance.clock.seconds += 11
+    assert acknowledged_at == deliveries
+    is_refused = any(answer.status == 400 for answer in answers)
+    assert [len(target.taken(path)) for path in HTTP_PATHS] == [1, 0 if is_refused else 1, 1]
+    assert [len(target.to(path)) for path in HTTP_PATHS] == [1, calls, 1]
 
 
 @pytest.mark.parametrize("answer", LASTING.values(), ids=LASTING)
@@ -68,29 +133,27 @@ def test_refusal_is_logged_acknowledged_and_never_tried_again(
     assert line["detail"] == f"answered {answer.status}: {answer.body}"
 
 
-@pytest.mark.slow  # waits for the 10 s that a channel has to answer
-def test_channel_that_never_answers_is_given_up_after_ten_seconds(
-    function: FunctionProcess, target: RecordingServer, alert: Alert
+def test_channel_that_never_answers_is_given_up_and_tried_again(
+    target: RecordingServer, tmp_path: Path, alert: Alert
 ) -> None:
+    instance = Instance(target.url, tmp_path, FolderStore(tmp_path / "markers"), {"slack": Least()})
     never = threading.Event()
-    target.answers[SLACK_PATH].append(Answer(wait_for=never))
-    started = time.monotonic()
-    assert function.push(alert).status_code == 500
-    assert 9.5 < time.monotonic() - started < 15
+    target.answers[SLACK_PATH].extend([Answer(wait_for=never)] * 4)
+    assert not instance.push(alert)
+    assert instance.push(alert)
+    assert len(target.to(SLACK_PATH)) == 5
     never.set()
-    assert [len(target.to(path)) for path in HTTP_PATHS] == [1, 1, 1]
-    assert function.push(alert).status_code == 200
-    assert [len(target.to(path)) for path in HTTP_PATHS] == [2, 1, 1]
 
 
-def test_file_that_cannot_be_written_is_tried_again(
-    start_function: StartFunction, all_channels: dict[str, str], target: RecordingServer, alert: Alert
-) -> None:
-    function = start_function(**{**all_channels, "ALERT_FILE": "/dev/full"})
-    assert function.push(alert).status_code == 500
-    assert [len(target.to(path)) for path in HTTP_PATHS] == [1, 1, 1]
-    (line,) = function.lines(severity="WARNING", channel="file")
-    assert line["detail"] == "the file does not take it: No space left on device"
+def test_file_that_cannot_be_written_is_tried_again(alert: Alert, tmp_path: Path) -> None:
+    clock = ManualClock()
+    full = PersistentChannel(FileChannel(Path("/dev/full")), clock=clock.now, sleep=clock.sleep)
+    ledger = Ledger(FolderStore(tmp_path / "markers"))
+    with pytest.raises(DeliveryFailed, match="file"):
+        deliver(check(alert), [Route(full, "info", 1)], ledger)
+    assert len(clock.slept) == 3
+    with pytest.raises(Unavailable, match=r"^the file does not take it: No space left on device$"):
+        full.send(check(alert))
 
 
 def payload(alert: Alert, **changes: object) -> bytes:
@@ -110,6 +173,9 @@ BAD_FIELDS = {
     "expected_high": ([1], "expected_high is [1], not a finite number"),
     "window_start": ("2026-03-02 10:00", "not an RFC 3339 time with an offset"),
     "emitted_at": ("yesterday", "not an RFC 3339 time with an offset"),
+    "opened_at": ("today", "not an RFC 3339 time with an offset"),
+    "breaches": (0, "breaches is 0, not a whole number of at least 1"),
+    "query": (["SELECT 1"], 'query is ["SELECT 1"], not a text'),
 }
 
 
@@ -124,6 +190,12 @@ def test_bad_field_is_named_logged_and_acknowledged(
         assert problem in line["message"]
     assert len(function.lines(severity="ERROR")) == len(BAD_FIELDS)
     assert target.requests == []
+
+
+@pytest.mark.parametrize("breaches", [-1, 2.0, "3", True, 2**63])
+def test_breaches_that_are_no_count_are_refused(alert: Alert, breaches: object) -> None:
+    with pytest.raises(BadAlert, match="breaches is"):
+        check({**alert, "breaches": breaches})
 
 
 def test_every_problem_of_an_alert_is_named(function: FunctionProcess, alert: Alert) -> None:
@@ -177,19 +249,37 @@ def test_alert_with_a_new_column_is_delivered_with_a_warning(
 
 
 def test_no_secret_is_shown_whatever_the_channels_answer(
-    function: FunctionProcess, target: RecordingServer, alert: Alert
+    target: RecordingServer, tmp_path: Path, alert: Alert, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    answers: list[requests.Response] = []
-    for answer in (Answer(status=500, echoes=True), Answer(status=400, echoes=True), *PASSING.values()):
+    least = {"slack": Least(), "pagerduty": Least(), "webhook": Least()}
+    instance = Instance(target.url, tmp_path, FolderStore(tmp_path / "markers"), least)
+    answers = [Answer(status=500, echoes=True), Answer(status=400, echoes=True), *PASSING.values()]
+    answers += [Answer(drips=True), Answer(status=302, headers=(("Location", target.url + SLACK_PATH),))]
+    for number, answer in enumerate(answers):
         for path in HTTP_PATHS:
             target.answers[path].append(answer)
-        answers.append(function.push({**alert, "alert_id": f"{alert['alert_id']}-{len(answers)}"}))
+        instance.push({**alert, "alert_id": f"{alert['alert_id']}-{number}"})
+        instance.clock.seconds += 60
     target.close()
-    answers.append(function.push({**alert, "alert_id": "nobody listens"}))
+    instance.push({**alert, "alert_id": "nobody listens"})
 
-    shown = function.output() + "".join(answer.text for answer in answers)
+    shown = "".join(capfd.readouterr())
     assert shown.count("[hidden]") >= 6  # the echoes were logged, without the secrets
     assert shown.count("gave no answer (ConnectionError)") >= 9
+    assert [secret for secret in SECRETS if secret in shown] == []
+
+
+def test_no_secret_is_shown_by_the_server_of_the_function(
+    function: FunctionProcess, target: RecordingServer, alert: Alert
+) -> None:
+    target.answers[WEBHOOK_PATH].append(Answer(status=400, echoes=True))
+    for path in (PAGERDUTY_PATH, SLACK_PATH):
+        target.answers[path].append(Answer(status=503, headers=(("Retry-After", "60"),), echoes=True))
+    answer = function.push(alert)
+    assert answer.status_code == 500
+    shown = function.output() + answer.text
+    assert "DeliveryFailed" in shown
+    assert shown.count("[hidden]") >= 3
     assert [secret for secret in SECRETS if secret in shown] == []
 
 

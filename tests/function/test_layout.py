@@ -14,8 +14,9 @@ from alert import check
 from channels import Unavailable
 from channels.file import FileChannel
 from channels.pagerduty import pagerduty_event
-from channels.slack import escaped, slack_message
-from channels.text import cut, expected_range, number
+from channels.slack import slack_message
+from channels.slack_text import code_block, escaped
+from channels.text import cut, expected_range, moment, number, since, window
 from tests.function.conftest import PAGERDUTY_PATH, SLACK_PATH
 from tests.function.function_process import FunctionProcess
 from tests.function.recording_server import RecordingServer
@@ -35,14 +36,86 @@ def texts(message: Any) -> list[str]:
 def test_slack_message_says_what_a_tired_person_needs(alert: Alert) -> None:
     message = slack_message(check(alert))
     assert message["text"] == f"ERROR, open: {alert['summary']}"
-    assert texts(message["blocks"]) == [
-        f":large_orange_circle: *ERROR, open*\n{alert['summary']}",
+    blocks: Any = message["blocks"]
+    assert [block["type"] for block in blocks] == ["header", "section", "section", "section", "context"]
+    assert blocks[0]["text"] == {
+        "type": "plain_text",
+        "text": ":large_orange_circle: spike: country = DE",
+        "emoji": True,
+    }
+    assert texts(blocks) == [
+        f"*ERROR, open*\n{alert['summary']}",
         "*Measured*\n1,480 (order_count)",
         "*Expected*\n310 to 455.50",
-        "*Where*\ncountry = DE",
-        "*Window*\n2026-03-02T10:00:00.000000Z to 2026-03-02T10:05:00.000000Z",
-        f"spike, alert {alert['alert_id']}, run run-1",
+        "*Window*\n2026-03-02 10:00 to 10:05 UTC",
+        "*Since*\n2026-03-02 09:35 UTC, 6 windows in a row",
+        f"```\n{alert['query']}\n```",
+        f"alert {alert['alert_id']}, run run-1",
     ]
+
+
+def test_slack_message_without_the_new_fields_is_whole(alert: Alert) -> None:
+    blocks: Any = slack_message(check({**alert, "opened_at": None, "breaches": None, "query": None}))[
+        "blocks"
+    ]
+    assert [block["type"] for block in blocks] == ["header", "section", "section", "context"]
+    assert "*Since*\nnot known" in texts(blocks)
+
+
+def test_resolved_alert_is_told_from_the_others_at_a_glance(alert: Alert) -> None:
+    blocks: Any = slack_message(check({**alert, "state": "resolved"}))["blocks"]
+    assert blocks[0]["text"]["text"] == ":white_check_mark: spike: country = DE"
+    assert "*Since*\n2026-03-02 09:35 UTC, up to 6 windows in a row" in texts(blocks)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 1 ``` <!channel> *bold*",
+        "``````` -- \x1b[2J",
+        "`" * 5_000,
+        "SELECT * FROM `t`",
+        "&" * 2_000,
+        "SELECT 1\n  -- second line",
+        "x" * 2_992,
+        "x" * 2_993,
+    ],
+)
+def test_query_stays_within_its_block_of_code(alert: Alert, query: str) -> None:
+    blocks: Any = slack_message(check({**alert, "query": query}))["blocks"]
+    text = blocks[3]["text"]["text"]
+    assert len(text) <= 3_000
+    assert text.startswith("```\n")
+    assert text.endswith("\n```")
+    inner = text[4:-4]
+    assert "```" not in inner
+    assert not set(inner) & set("<>\x1b")
+    is_cut = "The query is cut; it is whole in the table alerts." in blocks[4]["elements"][0]["text"]
+    assert is_cut is inner.endswith("…")
+    if not is_cut and "```" not in query and "\x1b" not in query:
+        assert inner.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == query
+
+
+@given(st.text(alphabet="`a<\n\u200b", max_size=40), st.integers(20, 60))
+def test_no_text_ends_its_block_of_code(text: str, max_chars: int) -> None:
+    block, is_whole = code_block(text, max_chars)
+    assert len(block) <= max_chars
+    assert "```" not in block[4:-4]
+    assert block[:4] + block[-4:] == "```\n\n```"
+    assert is_whole is not block[4:-4].endswith("…")
+
+
+def test_slack_makes_no_link_of_what_was_ordered(alert: Alert) -> None:
+    def objects(value: Any) -> list[dict[str, Any]]:
+        if isinstance(value, dict):
+            return [value, *(found for item in value.values() for found in objects(item))]
+        return [found for item in value for found in objects(item)] if isinstance(value, list) else []
+
+    message = slack_message(check({**alert, "dimension_value": "https://evil.example"}))
+    mrkdwn = [found for found in objects(message) if found.get("type") == "mrkdwn"]
+    assert len(mrkdwn) == 7
+    assert all(found["verbatim"] is True for found in mrkdwn)
+    assert (message["unfurl_links"], message["unfurl_media"]) == (False, False)
 
 
 def test_slack_text_is_escaped(function: FunctionProcess, target: RecordingServer, alert: Alert) -> None:
@@ -50,18 +123,24 @@ def test_slack_text_is_escaped(function: FunctionProcess, target: RecordingServe
     (sent,) = target.to(SLACK_PATH)
     shown = [sent.json()["text"], *texts(sent.json()["blocks"])]
     assert shown[0] == "ERROR, open: &lt;!channel&gt; A&amp;B"
-    assert "*Where*\ncountry = &lt;https://evil|x&gt;" in shown
+    # A header is plain text, in which Slack looks for nothing.
+    header = sent.json()["blocks"][0]["text"]
+    assert header["type"] == "plain_text"
+    assert header["text"].endswith("country = <https://evil|x>")
     assert not any("<" in text or ">" in text for text in shown)
 
 
 def test_slack_and_pagerduty_limits_are_kept_by_characters(
     function: FunctionProcess, target: RecordingServer, alert: Alert
 ) -> None:
-    long = dict.fromkeys(("summary", "kind", "metric", "dimension", "dimension_value", "run_id"), LONG)
+    names = ("summary", "kind", "metric", "dimension", "dimension_value", "run_id", "query")
+    long = dict.fromkeys(names, LONG)
     assert function.push({**alert, **long}).status_code == 200
 
     (slack,) = target.to(SLACK_PATH)
-    section, fields, context = slack.json()["blocks"]
+    header, section, fields, query, context = slack.json()["blocks"]
+    assert len(header["text"]["text"]) == 150
+    assert 2_985 < len(query["text"]["text"]) <= 3_000
     # 5 characters become 15 when escaped, so what is kept ends within 15 of the limit.
     assert 2_985 < len(slack.json()["text"]) <= 3_000
     assert 2_985 < len(section["text"]["text"]) <= 3_000
@@ -114,6 +193,34 @@ def test_expected_range_is_said_in_words(
     alert: Alert, low: float | None, high: float | None, shown: str
 ) -> None:
     assert expected_range(check({**alert, "expected_low": low, "expected_high": high})) == shown
+
+
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        ("2026-03-02T10:00:00.000000Z", "2026-03-02 10:00"),
+        ("2026-03-02T00:30:15+01:00", "2026-03-01 23:30:15"),
+        ("0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00+01:00"),
+    ],
+)
+def test_time_is_written_for_people(time: str, shown: str) -> None:
+    assert moment(time) == shown
+
+
+def test_window_names_the_day_of_its_end_only_if_it_is_another(alert: Alert) -> None:
+    assert window(check(alert)) == "2026-03-02 10:00 to 10:05 UTC"
+    alert |= {"window_start": "2026-03-01T23:55:00Z", "window_end": "2026-03-02T00:00:00Z"}
+    assert window(check(alert)) == "2026-03-01 23:55 to 2026-03-02 00:00 UTC"
+
+
+def test_one_window_is_no_windows(alert: Alert) -> None:
+    assert since(check({**alert, "breaches": 1})).endswith(", 1 window in a row")
+    assert since(check({**alert, "opened_at": None})) == "not known, 6 windows in a row"
+
+
+def test_query_reaches_pagerduty_whole(alert: Alert) -> None:
+    event: Any = pagerduty_event(check({**alert, "query": "x" * 10_000}), "key")
+    assert len(event["payload"]["custom_details"]["query"]) == 10_000
 
 
 def test_absent_and_null_mean_the_same(alert: Alert) -> None:

@@ -7,42 +7,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from delivered import DELIVERED, LEASE_SECONDS, Claim, Ledger, MarkerStore, Standing, marker_key
-from marker_stores import FolderStore, MemoryStore
+from delivered import DELIVERED, LEASE_SECONDS, Claim, Ledger, Stored, readable_key
+from marker_stores import FolderStore
+from tests.function.aging import age
 from tests.function.conftest import WEBHOOK_PATH, StartFunction
 from tests.function.function_process import free_port, listens
+from tests.function.instance import Instance, Least
 from tests.function.recording_server import Answer, RecordingServer
 from tests.function.strict_bucket import StrictBucket
 
 Alert = dict[str, Any]
-
-
-@pytest.fixture
-def strict_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[StrictBucket]:
-    bucket = StrictBucket()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
-    yield bucket
-    bucket.close()
-
-
-@pytest.fixture(params=["memory", "folder", "bucket"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, strict_bucket: StrictBucket) -> MarkerStore:
-    if request.param == "memory":
-        return MemoryStore()
-    if request.param == "folder":
-        return FolderStore(tmp_path / "markers")
-    from bucket_store import BucketStore
-
-    return BucketStore("state", "alerting")
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -57,104 +39,6 @@ def shared_state(
 
 def webhook(target: RecordingServer) -> dict[str, str]:
     return {"ALERT_CHANNELS": "webhook", "WEBHOOK_URL": target.url + WEBHOOK_PATH}
-
-
-def claim_of(ledger: Ledger, alert_id: str = "a", state: str = "open", channel: str = "slack") -> Claim:
-    claim = ledger.claim(alert_id, state, channel)
-    assert isinstance(claim, Claim)
-    return claim
-
-
-def age(store: MarkerStore, claim: Claim, seconds: float) -> None:
-    """Make a claim as old as that."""
-    found = store.get(claim.key)
-    assert found is not None
-    claimed_at = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
-    assert store.put(claim.key, {**found.marker, "claimed_at": claimed_at}, found.version)
-
-
-def test_claim_is_given_once_and_settles(store: MarkerStore) -> None:
-    ledger = Ledger(store)
-    claim = claim_of(ledger)
-    assert ledger.claim("a", "open", "slack") is Standing.BUSY
-    assert ledger.was_delivered("a", "open", "slack") is False
-    assert ledger.settle(claim, DELIVERED) is True
-    assert ledger.claim("a", "open", "slack") is Standing.SETTLED
-    assert ledger.was_delivered("a", "open", "slack") is True
-
-
-def test_id_state_and_channel_are_claimed_apart(store: MarkerStore) -> None:
-    ledger = Ledger(store)
-    for alert_id, state, channel in (
-        *(("a", "open", "slack"), ("b", "open", "slack")),
-        *(("a", "resolved", "slack"), ("a", "open", "file")),
-    ):
-        claim_of(ledger, alert_id, state, channel)
-
-
-def test_released_claim_can_be_claimed_at_once(store: MarkerStore) -> None:
-    ledger = Ledger(store)
-    ledger.release(claim_of(ledger))
-    claim_of(ledger)
-
-
-def test_old_claim_is_taken_over_and_a_settled_marker_never(store: MarkerStore) -> None:
-    ledger = Ledger(store)
-    first = claim_of(ledger)
-    age(store, first, LEASE_SECONDS - 5)
-    assert ledger.claim("a", "open", "slack") is Standing.BUSY
-    age(store, first, LEASE_SECONDS + 1)
-    second = claim_of(ledger)
-    assert ledger.settle(second, DELIVERED) is True
-    age(store, second, 10 * LEASE_SECONDS)
-    assert ledger.claim("a", "open", "slack") is Standing.SETTLED
-
-
-def test_instance_that_lost_its_claim_changes_nothing(store: MarkerStore) -> None:
-    ledger = Ledger(store)
-    slow = claim_of(ledger)
-    age(store, slow, LEASE_SECONDS + 1)
-    taker = claim_of(ledger)
-    assert ledger.settle(slow, DELIVERED) is False
-    ledger.release(slow)
-    assert ledger.claim("a", "open", "slack") is Standing.BUSY
-    assert ledger.settle(taker, DELIVERED) is True
-
-
-@pytest.mark.parametrize("is_takeover", [False, True], ids=["new", "takeover"])
-def test_of_many_that_claim_at_once_one_gets_it(store: MarkerStore, is_takeover: bool) -> None:
-    ledger = Ledger(store)
-    for turn in range(5):
-        alert_id = f"alert-{turn}"
-        if is_takeover:
-            age(store, claim_of(ledger, alert_id), LEASE_SECONDS + 1)
-        together = threading.Barrier(8)
-
-        def claim(
-            _: int, alert_id: str = alert_id, together: threading.Barrier = together
-        ) -> Claim | Standing:
-            together.wait()
-            return ledger.claim(alert_id, "open", "slack")
-
-        with ThreadPoolExecutor(8) as pool:
-            results = list(pool.map(claim, range(8)))
-        assert sum(isinstance(result, Claim) for result in results) == 1
-        assert results.count(Standing.BUSY) == 7
-
-
-def test_memory_keeps_the_newest_ten_thousand_markers() -> None:
-    ledger = Ledger(MemoryStore())
-    for number in range(10_001):
-        ledger.settle(claim_of(ledger, str(number)), DELIVERED)
-    assert ledger.was_delivered("0", "open", "slack") is False
-    assert ledger.was_delivered("1", "open", "slack") is True
-
-
-def test_marker_keys_differ_and_are_names_of_files() -> None:
-    ids = ["a", "A", "a/b", "a%2Fb", "..", "", "x" * 5_000, "x" * 4_999 + "y", "größe", "a.open"]
-    keys = [marker_key(alert_id, "open", "slack") for alert_id in ids]
-    assert len(set(keys)) == len(ids)
-    assert all("/" not in key and len(key.encode()) <= 255 for key in keys)
 
 
 def test_two_instances_with_the_same_message_deliver_it_once(
@@ -206,8 +90,7 @@ def test_alert_of_an_instance_that_died_is_delivered_when_its_lease_is_over(
     assert successor.push(alert).status_code == 500
     assert len(target.requests) == 1
     store = FolderStore(tmp_path / "markers")
-    key = marker_key(alert["alert_id"], "open", "webhook")
-    age(store, Claim(key, {}, 0), LEASE_SECONDS + 1)
+    age(store, readable_key(alert["alert_id"], "webhook"), LEASE_SECONDS + 1)
     assert successor.push(alert).status_code == 200
     assert successor.push(alert).status_code == 200
     assert len(target.requests) == 2
@@ -278,9 +161,56 @@ def test_markers_lie_in_the_bucket_of_the_emulator(
         instance.kill()
     assert len(target.requests) == 1
     objects = requests.get(f"{emulator}/storage/v1/b/state/o", timeout=5).json()["items"]
-    assert [item["name"] for item in objects] == [f"alerting/{alert['alert_id']}.open.webhook"]
+    assert [item["name"] for item in objects] == [f"alerting/{alert['alert_id']}.webhook"]
     content = requests.get(objects[0]["mediaLink"], timeout=5).json()
-    assert {**content, "claim_id": "", "claimed_at": "", "settled_at": ""} == {
-        **{"alert_id": alert["alert_id"], "state": "open", "channel": "webhook", "status": "delivered"},
-        **{"claim_id": "", "claimed_at": "", "settled_at": ""},
-    }
+    assert content.pop("open_at").endswith("+00:00")
+    assert content == {"alert_id": alert["alert_id"], "channel": "webhook", "open": "delivered"}
+
+
+class BusyFolder(FolderStore):
+    """A folder that counts what is written, and in which another instance acts between a read and a write."""
+
+    writes = 0
+    meanwhile: Callable[[], object] | None = None
+
+    def get(self, key: str) -> Stored | None:
+        found = super().get(key)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return found
+
+    def put(self, key: str, marker: dict[str, str], version: int) -> int | None:
+        self.writes += 1
+        return super().put(key, marker, version)
+
+
+def test_nothing_is_claimed_while_a_channel_is_left_alone(
+    target: RecordingServer, tmp_path: Path, alert: Alert
+) -> None:
+    store = BusyFolder(tmp_path / "markers")
+    instance = Instance(target.url, tmp_path, store, {"webhook": Least()})
+    target.answers[WEBHOOK_PATH].extend([Answer(status=500)] * 5)
+    assert not instance.push(alert)
+    assert not instance.push(alert)
+    writes = store.writes
+    assert not instance.push(alert)
+    assert (store.writes, len(target.requests)) == (writes, 5)
+
+
+def test_end_that_is_not_told_waits_for_a_beginning_that_is_on_its_way(
+    target: RecordingServer, tmp_path: Path, alert: Alert
+) -> None:
+    store = BusyFolder(tmp_path / "markers")
+    instance = Instance(target.url, tmp_path, store, {"pagerduty": Least(severity="error")})
+    other = Ledger(FolderStore(tmp_path / "markers"))
+    claims: list[Claim | None] = []
+    store.meanwhile = lambda: claims.append(other.claim(other.read(alert["alert_id"], "pagerduty"), "open"))
+    mild_end = {**alert, "state": "resolved", "severity": "info"}
+    assert not instance.push(mild_end)
+    (claim,) = claims
+    assert claim is not None
+    assert not instance.push(mild_end)
+    other.settle(claim, DELIVERED)
+    assert instance.push(mild_end)
+    assert [sent.json()["event_action"] for sent in target.requests] == ["resolve"]

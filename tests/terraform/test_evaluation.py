@@ -243,6 +243,9 @@ def test_the_query_of_raw_events_has_no_placeholder_left(values: dict[str, Any])
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"project_id": "My Shop"}, 'project_id is "My Shop": a project id has 6 to 30 lower-case letters'),
     ({"project_id": "123456789"}, "`gcloud projects list` shows the id"),
+    ({"alert_min_breaches": {"mail": 3}}, "alert_min_breaches names mail: use any of console, slack"),
+    ({"alert_min_breaches": {"slack": 0}}, 'alert_min_breaches is {"slack":0}: use whole numbers from 1'),
+    ({"alert_min_breaches": {"slack": 2.5}}, 'alert_min_breaches is {"slack":2.5}: use whole numbers from 1'),
     ({"region": "EU"}, 'region is "EU": name a region such as europe-west1'),
     ({"region": "europe-west1-b"}, "without a zone's letter"),
     ({"lake_bucket": "gs://lake"}, 'lake_bucket is "gs://lake": a bucket\'s name has 3 to 63'),

@@ -13,6 +13,7 @@ class ConsoleChannel:
 
     name = "console"
     holds_incidents = False
+    hears_late_states = True
 
     def send(self, alert: Alert) -> None:
         """Write the line. Good news of a grave alert is a NOTICE: it must not page whoever watches errors."""

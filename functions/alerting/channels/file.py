@@ -18,6 +18,7 @@ class FileChannel:
 
     name = "file"
     holds_incidents = False
+    hears_late_states = True
 
     def __init__(self, path: Path) -> None:
         self._path = path

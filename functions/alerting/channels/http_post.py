@@ -3,51 +3,96 @@
 from __future__ import annotations
 
 import json
+import queue
+import threading
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import requests
 
 from channels import Refused, Unavailable
+from channels.retry_after import retry_after_seconds
 
-_TIMEOUT_SECONDS = (3, 10)  # to connect, to answer
+TRY_SECONDS = 10.0
+"""How long one POST may take in all: the look-up of the name, the connection, the answer."""
+
+_CONNECT_SECONDS = 3.0
 _PASSING = frozenset({408, 429})
 _EXCERPT_BYTES = 300
 _MIN_SECRET_CHARS = 8  # a shorter part of a URL, such as `v2`, gives nothing away
 
 
-def post_json(
-    url: str, content: object, *, secrets: Iterable[str] = (), headers: Mapping[str, str] | None = None
-) -> None:
-    """Send an object as JSON; return when it was answered with 2xx.
+class _Answer(NamedTuple):
+    status: int
+    excerpt: str
+    retry_after_seconds: float
 
-    The URL counts as a secret, and so do `secrets`: none of them is in a fault's text.
-    Raises Unavailable for 408, 429, 5xx, no connection within 3 s and no answer within 10 s; Refused for any
-    other answer. A redirect is one of those: it would turn the POST into a GET, or take the alert elsewhere.
-    """
-    body = json.dumps(content).encode()
-    excerpt = ""
-    try:
+
+class Endpoint:
+    """A URL that takes JSON. It counts as a secret, and so do `secrets`: no fault's text shows one."""
+
+    def __init__(self, url: str, *, secrets: Iterable[str] = (), try_seconds: float = TRY_SECONDS) -> None:
+        self._url = url
+        self._secrets = [*_secret_parts(url), *secrets]
+        self._try_seconds = try_seconds
+
+    def post(self, content: object, headers: Mapping[str, str] | None = None) -> None:
+        """Send an object as JSON; return when it was answered with 2xx, whatever the answer's body.
+
+        Raises Unavailable for 408, 429, 5xx, no connection within 3 s, no HTTP and no answer within
+        `try_seconds`; Refused for any other answer. A redirect is one of those: it would turn the POST into
+        a GET, or take the alert elsewhere.
+        """
+        outcome = self._outcome(
+            json.dumps(content).encode(),
+            {"Content-Type": "application/json; charset=utf-8", **(headers or {})},
+        )
+        # Faults are raised out here, where none of requests is their context: its texts show the URL.
+        if outcome is None:
+            raise Unavailable(f"gave no answer (within {self._try_seconds:g} s)")
+        if isinstance(outcome, requests.RequestException):
+            raise Unavailable(f"gave no answer ({type(outcome).__name__})")
+        if isinstance(outcome, Exception):
+            raise outcome
+        if 200 <= outcome.status < 300:
+            return
+        text = f"answered {outcome.status}: {_hide(outcome.excerpt, self._secrets)}"
+        if outcome.status in _PASSING or outcome.status >= 500:
+            raise Unavailable(text, outcome.retry_after_seconds)
+        raise Refused(text)
+
+    def _outcome(self, body: bytes, headers: Mapping[str, str]) -> _Answer | Exception | None:
+        """Return the answer or what was raised instead; None if the time is up."""
+        outcomes: queue.SimpleQueue[_Answer | Exception] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                outcomes.put(self._post(body, headers))
+            except Exception as fault:
+                outcomes.put(fault)
+
+        # A thread, because requests bounds neither the look-up of a name nor an answer that comes byte by
+        # byte. One that is given up ends with its connection.
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            return outcomes.get(timeout=self._try_seconds)
+        except queue.Empty:
+            return None
+
+    def _post(self, body: bytes, headers: Mapping[str, str]) -> _Answer:
         with requests.post(
-            url,
+            self._url,
             data=body,
-            headers={"Content-Type": "application/json; charset=utf-8", **(headers or {})},
-            timeout=_TIMEOUT_SECONDS,
+            headers=headers,
+            timeout=(min(_CONNECT_SECONDS, self._try_seconds), self._try_seconds),
             allow_redirects=False,
             stream=True,  # the status decides; a body that never ends must not
         ) as answer:
-            status = answer.status_code
-            if not 200 <= status < 300:
-                excerpt = _excerpt(answer)
-    except requests.RequestException as fault:
-        fault_name = type(fault).__name__
-    else:
-        if 200 <= status < 300:
-            return
-        text = f"answered {status}: {_hide(excerpt, [*_secret_parts(url), *secrets])}"
-        raise Unavailable(text) if status in _PASSING or status >= 500 else Refused(text)
-    # Raised out here, where no fault of requests is its context: their texts show the URL.
-    raise Unavailable(f"gave no answer ({fault_name})")
+            is_fine = 200 <= answer.status_code < 300
+            pause = retry_after_seconds(answer.headers, datetime.now(UTC))
+            return _Answer(answer.status_code, "" if is_fine else _excerpt(answer), pause)
 
 
 def _excerpt(answer: requests.Response) -> str:

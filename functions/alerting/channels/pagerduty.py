@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 
 from alert import Alert
-from channels.http_post import post_json
+from channels.http_post import TRY_SECONDS, Endpoint
 from channels.text import cut
 
 _MAX_KEY_CHARS = 255
 _MAX_SUMMARY_CHARS = 1_024
 _MAX_DETAIL_CHARS = 1_024  # an event ends at 512 KB
+_MAX_QUERY_CHARS = 16_384  # a query that is cut cannot be run
 _MAX_WORD_CHARS = 255
 
 
@@ -19,14 +20,15 @@ class PagerDutyChannel:
 
     name = "pagerduty"
     holds_incidents = True
+    hears_late_states = False
 
-    def __init__(self, url: str, routing_key: str) -> None:
-        self._url = url
+    def __init__(self, url: str, routing_key: str, *, try_seconds: float = TRY_SECONDS) -> None:
+        self._endpoint = Endpoint(url, secrets=[routing_key], try_seconds=try_seconds)
         self._routing_key = routing_key
 
     def send(self, alert: Alert) -> None:
         """Send the event. Raises Unavailable or Refused."""
-        post_json(self._url, pagerduty_event(alert, self._routing_key), secrets=[self._routing_key])
+        self._endpoint.post(pagerduty_event(alert, self._routing_key))
 
 
 def pagerduty_event(alert: Alert, routing_key: str) -> dict[str, object]:
@@ -50,12 +52,15 @@ def pagerduty_event(alert: Alert, routing_key: str) -> dict[str, object]:
             "component": cut(alert.metric, _MAX_WORD_CHARS),
             "group": cut(alert.dimension, _MAX_WORD_CHARS),
             "class": cut(alert.kind, _MAX_WORD_CHARS),
-            "custom_details": {
-                name: cut(value, _MAX_DETAIL_CHARS) if isinstance(value, str) else value
-                for name, value in alert.fields().items()
-            },
+            "custom_details": {name: _detail(name, value) for name, value in alert.fields().items()},
         },
     }
+
+
+def _detail(name: str, value: str | float | None) -> str | float | None:
+    if not isinstance(value, str):
+        return value
+    return cut(value, _MAX_QUERY_CHARS if name == "query" else _MAX_DETAIL_CHARS)
 
 
 def _dedup_key(alert_id: str) -> str:

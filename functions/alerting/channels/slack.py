@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from alert import Alert
-from channels.http_post import post_json
-from channels.text import expected_range, number
+from channels.http_post import TRY_SECONDS, Endpoint
+from channels.slack_text import code_block, escaped
+from channels.text import cut, expected_range, number, since, window
+from structured_log import printable
 
-_MAX_TEXT_CHARS = 3_000  # of a section's text; Slack refuses the whole message beyond it
+MAX_HEADER_CHARS = 150
+MAX_TEXT_CHARS = 3_000  # of a section's text; Slack refuses the whole message beyond it
 _MAX_FIELD_CHARS = 400  # Slack takes 2,000, people do not
 _SIGNS = {
     "critical": ":red_circle:",
@@ -15,7 +18,6 @@ _SIGNS = {
     "info": ":large_blue_circle:",
 }
 _RESOLVED_SIGN = ":white_check_mark:"
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 class SlackChannel:
@@ -23,62 +25,65 @@ class SlackChannel:
 
     name = "slack"
     holds_incidents = False
+    hears_late_states = False
 
-    def __init__(self, webhook_url: str) -> None:
-        self._webhook_url = webhook_url
+    def __init__(self, webhook_url: str, *, try_seconds: float = TRY_SECONDS) -> None:
+        self._endpoint = Endpoint(webhook_url, try_seconds=try_seconds)
 
     def send(self, alert: Alert) -> None:
         """Post the message. Raises Unavailable or Refused."""
-        post_json(self._webhook_url, slack_message(alert))
+        self._endpoint.post(slack_message(alert))
 
 
 def slack_message(alert: Alert) -> dict[str, object]:
     """Return the message: `text` for notifications, `blocks` for the channel, both within Slack's limits.
 
-    Everything from the alert is escaped: an order's category may say <!channel>.
+    From top to bottom: what and where; the sentence; the figures; the query; where it comes from. Everything
+    from the alert is escaped: an order's category may say <!channel>.
     """
     sign = _RESOLVED_SIGN if alert.state == "resolved" else _SIGNS[alert.severity]
-    headline = f"{sign} *{alert.severity.upper()}, {alert.state}*\n"
+    title = f"{alert.kind.replace('_', ' ')}: {alert.dimension} = {alert.dimension_value}"
+    headline = f"*{alert.severity.upper()}, {alert.state}*\n"
     facts = (
         ("Measured", f"{number(alert.value)} ({alert.metric})"),
         ("Expected", expected_range(alert)),
-        ("Where", f"{alert.dimension} = {alert.dimension_value}"),
-        ("Window", f"{alert.window_start} to {alert.window_end}"),
+        ("Window", window(alert)),
+        ("Since", since(alert)),
     )
-    origin = f"{alert.kind}, alert {alert.alert_id}, run {alert.run_id}"
+    origin = f"alert {alert.alert_id}, run {alert.run_id}"
+    query, is_whole = code_block(alert.query or "", MAX_TEXT_CHARS)
+    if not is_whole:
+        origin = f"The query is cut; it is whole in the table alerts. {origin}"
+    blocks: list[dict[str, object]] = [
+        {"type": "header", "text": _plain(cut(f"{sign} {printable(title)}", MAX_HEADER_CHARS))},
+        _section(headline + escaped(printable(alert.summary), MAX_TEXT_CHARS - len(headline))),
+        {
+            "type": "section",
+            "fields": [
+                _mrkdwn(f"*{name}*\n{escaped(printable(fact), _MAX_FIELD_CHARS)}") for name, fact in facts
+            ],
+        },
+        *([_section(query)] if alert.query else []),
+        {"type": "context", "elements": [_mrkdwn(escaped(printable(origin), _MAX_FIELD_CHARS))]},
+    ]
     return {
-        "text": escaped(f"{alert.severity.upper()}, {alert.state}: {alert.summary}", _MAX_TEXT_CHARS),
-        "blocks": [
-            _section(headline + escaped(alert.summary, _MAX_TEXT_CHARS - len(headline))),
-            {
-                "type": "section",
-                "fields": [_mrkdwn(f"*{name}*\n{escaped(fact, _MAX_FIELD_CHARS)}") for name, fact in facts],
-            },
-            {"type": "context", "elements": [_mrkdwn(escaped(origin, _MAX_FIELD_CHARS))]},
-        ],
+        "text": escaped(
+            f"{alert.severity.upper()}, {alert.state}: {printable(alert.summary)}", MAX_TEXT_CHARS
+        ),
+        "blocks": blocks,
+        "unfurl_links": False,
+        "unfurl_media": False,
     }
-
-
-def escaped(text: str, max_chars: int) -> str:
-    """Return the text with Slack's three control characters escaped, cut so that no entity is cut through.
-
-    max_chars counts the escaped text, as Slack does.
-    """
-    pieces = [_ESCAPES.get(char, char) for char in text[: max_chars + 1]]
-    if sum(map(len, pieces)) <= max_chars:
-        return "".join(pieces)
-    length, kept = 1, []  # 1 for the ellipsis
-    for piece in pieces:
-        length += len(piece)
-        if length > max_chars:
-            break
-        kept.append(piece)
-    return "".join(kept) + "…"
 
 
 def _section(text: str) -> dict[str, object]:
     return {"type": "section", "text": _mrkdwn(text)}
 
 
-def _mrkdwn(text: str) -> dict[str, str]:
-    return {"type": "mrkdwn", "text": text}
+def _plain(text: str) -> dict[str, object]:
+    return {"type": "plain_text", "text": text, "emoji": True}
+
+
+def _mrkdwn(text: str) -> dict[str, object]:
+    # Verbatim: what looks like an address or a channel in an order is not made into a link.
+    return {"type": "mrkdwn", "text": text, "verbatim": True}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from alert import Alert
-from channels.http_post import post_json
-from delivered import marker_key
+from channels.http_post import TRY_SECONDS, Endpoint
+from delivered import readable_key
 
 
 class WebhookChannel:
@@ -12,9 +12,10 @@ class WebhookChannel:
 
     name = "webhook"
     holds_incidents = False
+    hears_late_states = True
 
-    def __init__(self, url: str, token: str | None) -> None:
-        self._url = url
+    def __init__(self, url: str, token: str | None, *, try_seconds: float = TRY_SECONDS) -> None:
+        self._endpoint = Endpoint(url, secrets=[token] if token else [], try_seconds=try_seconds)
         self._token = token
 
     def send(self, alert: Alert) -> None:
@@ -22,7 +23,7 @@ class WebhookChannel:
 
         The same alert and state has the same Idempotency-Key, so that the endpoint can tell a repetition.
         """
-        headers = {"Idempotency-Key": marker_key(alert.alert_id, alert.state, self.name)}
+        headers = {"Idempotency-Key": readable_key(alert.alert_id, alert.state, self.name)}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        post_json(self._url, alert.fields(), secrets=[self._token] if self._token else [], headers=headers)
+        self._endpoint.post(alert.fields(), headers)
