@@ -3,6 +3,9 @@
 A step gives the runner one bundle for each of its outputs, also where nothing came out, and the runner
 then starts every step behind it all the same: more than half of its bundles on a live run were empty
 (docs/performance.md). And it pickles each DoFn anew before it takes a copy of it.
+
+It also lets late elements hold the watermark back: their windows end in the past, and until their pane is
+given out no on-time pane is, so that with some late ones in every second alerts came half a minute late.
 """
 
 from __future__ import annotations
@@ -14,8 +17,12 @@ from apache_beam.runners.direct import executor, transform_evaluator
 
 
 def make_bundles_cheap() -> None:
-    """Let this process run no empty bundles and pickle each DoFn once. Does no harm if repeated."""
+    """Let this process run no empty bundles, pickle each DoFn once, and not wait for what is late.
+
+    Does no harm if repeated.
+    """
     executor._ExecutorServiceParallelExecutor.schedule_consumers = _schedule_unless_empty
+    transform_evaluator._StreamingGroupAlsoByWindowEvaluator.process_element = _process_without_late_holds
     if not isinstance(transform_evaluator.pickler, _PickledOnce):
         transform_evaluator.pickler = _PickledOnce()
 
@@ -27,6 +34,22 @@ def _schedule_unless_empty(running: Any, bundle: Any) -> None:
     """Hand a bundle to the steps behind it. Watermarks and timers take other ways and need none."""
     if bundle.has_elements():
         _schedule_consumers(running, bundle)
+
+
+_process_group = transform_evaluator._StreamingGroupAlsoByWindowEvaluator.process_element
+
+
+def _process_without_late_holds(evaluator: Any, element: Any) -> None:
+    """Process a key's elements and timers; what was late already holds nothing back."""
+    _process_group(evaluator, element)
+    key = element.value.encoded_key
+    state = evaluator._step_context.get_keyed_state(key)
+    manager = evaluator._evaluation_context._watermark_manager
+    reached = manager.get_watermarks(evaluator._applied_ptransform).output_watermark
+    for held in state.state.values():
+        if held.get("watermark") and min(held["watermark"]) < reached:
+            del held["watermark"]  # without it a pane is stamped with its window's end, which is the same
+    evaluator.keyed_holds[key] = state.get_earliest_hold()
 
 
 class _PickledOnce:

@@ -11,9 +11,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct import executor, transform_evaluator
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.testing import test_stream
-from apache_beam.transforms.window import FixedWindows, TimestampedValue
+from apache_beam.transforms.window import FixedWindows, IntervalWindow, TimestampedValue
 
 from pipeline.live.bundles import make_bundles_cheap
+from pipeline.windows import into_deltas, into_revisions
 
 
 @pytest.fixture
@@ -22,6 +23,8 @@ def cheap_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
     running = executor._ExecutorServiceParallelExecutor
     monkeypatch.setattr(running, "schedule_consumers", running.schedule_consumers)
     monkeypatch.setattr(transform_evaluator, "pickler", transform_evaluator.pickler)
+    grouping = transform_evaluator._StreamingGroupAlsoByWindowEvaluator
+    monkeypatch.setattr(grouping, "process_element", grouping.process_element)
     make_bundles_cheap()
 
 
@@ -121,3 +124,51 @@ def test_asking_twice_changes_nothing() -> None:
     NoteBundles.bundles.clear()
     run(bundle_each(1, 3), beam.ParDo(KeepOdd()), beam.ParDo(NoteBundles()))
     assert NoteBundles.bundles == [[1], [3]]
+
+
+class NoteSums(beam.DoFn):
+    noted: ClassVar[list[object]] = []
+
+    def process(self, total: int, window: IntervalWindow = beam.DoFn.WindowParam) -> None:
+        self.noted.append((int(window.start), total))
+
+
+class NoteMarker(beam.DoFn):
+    def process(self, number: int) -> None:
+        if number == 0:
+            NoteSums.noted.append("marker")
+
+
+def test_a_late_element_that_waits_for_its_pane_holds_no_window_back(cheap_bundles: None) -> None:
+    NoteSums.noted.clear()
+    stream = test_stream.TestStream()
+    stream.advance_watermark_to(100)
+    stream.add_elements([TimestampedValue(1, 101)])
+    stream.add_elements([TimestampedValue(2, 5)])
+    stream.add_elements([TimestampedValue(4, 6)])  # late, and its window is closed: its pane comes in 1,000 s
+    stream.advance_watermark_to(115)
+    stream.add_elements([TimestampedValue(0, 150)])
+    stream.advance_watermark_to(200)
+    stream.advance_processing_time(2_000)
+    stream.advance_watermark_to_infinity()
+    with beam.Pipeline(BundleBasedDirectRunner(), PipelineOptions(["--streaming"])) as pipeline:
+        numbers = pipeline | stream
+        numbers | "NoteMarker" >> beam.ParDo(NoteMarker())
+        deltas = (
+            numbers
+            | "IntoDeltas" >> into_deltas(10, 1_000, 86_400)
+            | "AddUp" >> beam.CombineGlobally(sum).without_defaults()
+        )
+        totals = (
+            deltas
+            | "IntoRevisions" >> into_revisions(10, 86_400)
+            | "AddAgain" >> beam.CombineGlobally(sum).without_defaults()
+        )
+        totals | beam.ParDo(NoteSums())
+    # Window 100 is whole when the watermark passes it, not when what was late before has its pane.
+    before, after = (
+        NoteSums.noted[: NoteSums.noted.index("marker")],
+        NoteSums.noted[NoteSums.noted.index("marker") :],
+    )
+    assert before.count((100, 1)) == 2  # early, when the sum came, and on time
+    assert (0, 6) in after
