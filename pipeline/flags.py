@@ -168,18 +168,63 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         ),
     ),
     "anomalies": (
-        Flag("anomaly_threshold", "Robust z-score from which a window is an anomaly.", 5.0, float, 0.1),
+        Flag(
+            "anomaly_threshold",
+            "Distance from the expected, in robust standard deviations, from which a window is an anomaly.",
+            5.5,
+            float,
+            0.1,
+        ),
         Flag(
             "anomaly_min_change_share",
-            "Share of the median by which a window must differ at least to be an anomaly.",
-            0.1,
+            "Share of the expected by which a window must differ at least to be an anomaly.",
+            0.2,
             float,
             0,
             1,
         ),
+        Flag(
+            "anomaly_min_orders", "Orders that must be expected of a window for it to be judged.", 20, int, 1
+        ),
         Flag("anomaly_warmup_windows", "Windows learnt before the first is judged.", 12, int, 2),
+        Flag(
+            "alert_cooldown_windows",
+            "Windows in a row that must be as expected before an alert is resolved.",
+            3,
+            int,
+            1,
+        ),
+        Flag(
+            "promotions_path",
+            "Calendar of promotions, during which more orders are no anomaly: a JSON array of "
+            '{"start", "end", "factor"}.',
+            form=re.compile(r".+"),
+            example="gs://BUCKET/promotions.json",
+        ),
+        Flag(
+            "unusual_order_factor",
+            "An order is unusual beyond so many times what 999 of 1,000 orders of its category come to.",
+            3.0,
+            float,
+            1,
+        ),
+        Flag(
+            "stock_min_products",
+            "Products of a warehouse that must run out at once for an alert.",
+            3,
+            int,
+            1,
+        ),
         Flag("min_validity_rate", "Share of messages that must not be rejected.", 0.9, float, 0, 1),
         Flag("min_validity_messages", "Messages a window needs for its validity to be judged.", 50, int, 1),
+        Flag(
+            "max_latency_ms",
+            "Publish to processed that 19 of 20 messages of a window must keep, in ms.",
+            60_000.0,
+            float,
+            1,
+            only="streaming",
+        ),
     ),
     "reading on one machine": (
         Flag(

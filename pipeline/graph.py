@@ -8,6 +8,7 @@ from typing import NamedTuple
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 
+from pipeline.anomalies.settings import AnomalySettings
 from pipeline.bigquery_sink import WriteEvents, WriteOutputs
 from pipeline.bigquery_stock import WriteEventsStock
 from pipeline.chunks import Chunk, GatherChunks
@@ -17,14 +18,16 @@ from pipeline.rows import Run
 from pipeline.source import DeduplicateSettings, Source
 from pipeline.tables import Tables, WriteRows
 from pipeline.transforms.alerting import AlertSettings, SendAlerts
-from pipeline.transforms.anomalies import AnomalySettings, DetectAnomalies
+from pipeline.transforms.anomalies import DetectAnomalies, Metrics
 from pipeline.transforms.dead_letters import DeadLetterSettings, KeepDeadLetters
+from pipeline.transforms.expectations import ToExpectationRows
 from pipeline.transforms.finishing import MessageIds
 from pipeline.transforms.lake import LakeSettings, WriteLake
 from pipeline.transforms.loads import LoadOutcomes
 from pipeline.transforms.order_metrics import SummarizeOrders, SummarizeSettings, ToMetricRows
 from pipeline.transforms.parsing import ParseMessages, ParseSettings
 from pipeline.transforms.quality import LedgerSettings, MeasureQuality, Outcomes, ToLedgerRows
+from pipeline.transforms.stock import SummarizeStock
 
 
 class GraphSettings(NamedTuple):
@@ -65,14 +68,16 @@ def build_graph(pipeline: beam.Pipeline, source: Source, settings: GraphSettings
     orders = tables.written | "SummarizeOrders" >> SummarizeOrders(settings.summarize)  # Revision
     outcomes = Outcomes(tables.written, unique.duplicates, kept)
     ledger = outcomes | "MeasureQuality" >> MeasureQuality(settings.ledger)  # Revision
+    stock = tables.written | "SummarizeStock" >> SummarizeStock(settings.summarize)  # Revision
+    judged = Metrics(orders.windows, ledger, stock)
+    found = judged | "DetectAnomalies" >> DetectAnomalies(settings.anomalies)  # [Alert], [Expectation]
     metrics = (
         _write_rows(orders.windows, "order_metrics", ToMetricRows(settings.run), settings),
         _write_rows(orders.hours, "hourly_metrics", ToMetricRows(settings.run), settings),
         _write_rows(ledger, "data_quality_metrics", ToLedgerRows(settings.run), settings),
+        _write_rows(found.expectations, "metric_expectations", ToExpectationRows(settings.run), settings),
     )  # [Row]
-
-    alerts = (orders.windows, ledger) | "DetectAnomalies" >> DetectAnomalies(settings.anomalies)  # Alert
-    sent = alerts | "SendAlerts" >> SendAlerts(settings.alerts)  # Alert
+    sent = found.alerts | "SendAlerts" >> SendAlerts(settings.alerts)  # [Alert]
 
     tables.written | "ObserveWritten" >> source.observe_written()
     finished = [in_lake, unique.duplicates | "DuplicateIds" >> MessageIds()]  # [message_id] of each

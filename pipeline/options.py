@@ -12,18 +12,20 @@ from typing import NamedTuple
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.anomalies.promotions import NO_PROMOTIONS, Calendar, read_calendar
+from pipeline.anomalies.settings import AnomalySettings
 from pipeline.bigquery_client import DATASET
 from pipeline.bigquery_rows import InsertSettings
 from pipeline.commands import FlagParser
 from pipeline.contract import load_contract
 from pipeline.errors import UsageError
+from pipeline.files import open_file
 from pipeline.flags import add_flags, all_flags, complaint
 from pipeline.graph import GraphSettings
 from pipeline.rows import Run
 from pipeline.source import DeduplicateSettings
 from pipeline.tables import Tables
 from pipeline.transforms.alerting import AlertSettings
-from pipeline.transforms.anomalies import AnomalySettings
 from pipeline.transforms.dead_letters import DeadLetterSettings
 from pipeline.transforms.lake import LakeSettings
 from pipeline.transforms.order_metrics import HOUR_SECONDS, SummarizeSettings
@@ -109,7 +111,7 @@ def _without_runner(beam_args: Sequence[str]) -> list[str]:
 def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettings:
     """The graph's settings from checked flags.
 
-    Raises ContractFileError if schemas.json is wrong.
+    Raises ContractFileError if schemas.json is wrong, UsageError if the calendar of promotions is.
     """
     contract = load_contract(flags.schemas_path)
     run_id = flags.run_id or f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}"
@@ -147,11 +149,19 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
         summarize=SummarizeSettings(flags.order_window_seconds, pane_seconds, flags.allowed_lateness_seconds),
         ledger=LedgerSettings(flags.quality_window_seconds, pane_seconds, flags.ledger_lateness_seconds),
         anomalies=AnomalySettings(
+            flags.order_window_seconds,
+            flags.quality_window_seconds,
             flags.anomaly_threshold,
             flags.anomaly_min_change_share,
+            flags.anomaly_min_orders,
             flags.anomaly_warmup_windows,
+            flags.alert_cooldown_windows,
             flags.min_validity_rate,
             flags.min_validity_messages,
+            None if flags.is_backfill else flags.max_latency_ms,
+            flags.unusual_order_factor,
+            flags.stock_min_products,
+            _calendar(flags.promotions_path),
             all_at_once=flags.is_backfill,
         ),
         alerts=AlertSettings(
@@ -162,6 +172,19 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
             run,
         ),
     )
+
+
+def _calendar(path: str | None) -> Calendar:
+    if path is None:
+        return NO_PROMOTIONS
+    try:
+        with open_file(path) as file:
+            content = file.read()
+    except Exception as error:  # a file system of Beam's raises what its client raises
+        raise UsageError(
+            f"--promotions_path={path} cannot be read: {' '.join(str(error).split())}"
+        ) from error
+    return read_calendar(content, path)
 
 
 def _topic(flags: argparse.Namespace, name: str, default_name: str) -> str | None:

@@ -30,6 +30,10 @@ ON_DATAFLOW: dict[str, dict[str, Any]] = {
         "form": re.compile(r"gs://[a-z0-9][a-z0-9._-]+[a-z0-9](/.*)?"),
         "example": "gs://BUCKET",
     },
+    "promotions_path": {
+        "form": re.compile(r"gs://[a-z0-9].*"),
+        "example": "gs://BUCKET/promotions.json",
+    },
     "dedup_buckets": {
         "help": "Keys the event_ids are spread over; more allow more workers. Without the parameter, 256.",
     },
@@ -40,6 +44,7 @@ PARAM_TYPES = {
     "input_subscription": "PUBSUB_SUBSCRIPTION",
     "input_path": "TEXT",
     "output_bucket": "GCS_WRITE_FOLDER",
+    "promotions_path": "GCS_READ_FILE",
 }
 """Input pickers of the console. Topics are TEXT: they may be `none`, which a picker does not offer."""
 

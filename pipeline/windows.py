@@ -27,30 +27,32 @@ PANE_TIMINGS = {
 }
 
 
-def into_deltas(window_seconds: int, pane_seconds: int | None, lateness_seconds: int) -> beam.WindowInto:
+def into_deltas(
+    window_seconds: int, pane_seconds: int | None, lateness_seconds: int, *, early: bool = True
+) -> beam.WindowInto:
     """Tumbling windows that give out what is new every `pane_seconds` and when the watermark passes.
 
-    None: once, when all there is has been read; a run over files has no clock to go by.
+    None: once, when all there is has been read; a run over files has no clock to go by. Not `early`: nothing
+    before the watermark passes.
     """
     if pane_seconds is None:
         return beam.WindowInto(FixedWindows(window_seconds))
     return beam.WindowInto(
         FixedWindows(window_seconds),
         trigger=AfterWatermark(
-            early=AfterProcessingTime(pane_seconds), late=AfterProcessingTime(pane_seconds)
+            early=AfterProcessingTime(pane_seconds) if early else None,
+            late=AfterProcessingTime(pane_seconds),
         ),
         accumulation_mode=AccumulationMode.DISCARDING,
         allowed_lateness=lateness_seconds,
     )
 
 
-def into_revisions(window_seconds: int, lateness_seconds: int, in_panes: bool = True) -> beam.WindowInto:
-    """Tumbling windows that give out the whole again with each delta, or once if not `in_panes`.
+def into_revisions(window_seconds: int, lateness_seconds: int) -> beam.WindowInto:
+    """Tumbling windows that give out the whole again with each delta.
 
     A delta of the last moment must not be late here, so windows stay open for one window longer.
     """
-    if not in_panes:
-        return beam.WindowInto(FixedWindows(window_seconds))
     return beam.WindowInto(
         FixedWindows(window_seconds),
         trigger=AfterWatermark(early=AfterCount(1), late=AfterCount(1)),

@@ -9,6 +9,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from pipeline.alerts import Alert, alert_message, alert_row
+from pipeline.chunks import Chunk, GatherChunks
 from pipeline.clock import now_us
 from pipeline.publishing import publish
 from pipeline.rows import Run
@@ -25,14 +26,15 @@ class AlertSettings(NamedTuple):
 
 
 class SendAlerts(beam.PTransform):
-    """Record alerts in the table `alerts`, and publish them. Input: Alert. Output: Alert, once sent."""
+    """Record alerts in `alerts`, and publish them. Input: list[Alert]. Output: the same, once sent."""
 
     def __init__(self, settings: AlertSettings) -> None:
         super().__init__()
         self.settings = settings
 
     def expand(self, alerts: beam.PCollection) -> beam.PCollection:
-        return alerts | "Send" >> beam.ParDo(_Send(self.settings)).with_output_types(Alert)
+        send = beam.ParDo(_Send(self.settings)).with_output_types(Chunk)
+        return alerts | "GatherChunks" >> GatherChunks() | "Send" >> send
 
 
 class _Send(beam.DoFn):
@@ -40,12 +42,14 @@ class _Send(beam.DoFn):
         self.settings = settings
         self.sent = Metrics.counter("alerts", "alerts_sent")
 
-    def process(self, alert: Alert) -> Iterator[Alert]:
+    def process(self, alerts: list[Alert]) -> Iterator[list[Alert]]:
         settings = self.settings
         emitted_at_us = now_us()
-        run_id = settings.run.run_id
-        settings.tables.write("alerts", [alert_row(alert, run_id, emitted_at_us)])
+        run_id, dataset = settings.run.run_id, settings.tables.dataset
+        rows = [alert_row(alert, run_id, emitted_at_us, dataset) for alert in alerts]
+        settings.tables.write("alerts", rows)
         if settings.topic is not None:
-            publish(settings.topic, [alert_message(alert, run_id, emitted_at_us)])
-            self.sent.inc()
-        yield alert
+            messages = [alert_message(alert, run_id, emitted_at_us, dataset) for alert in alerts]
+            publish(settings.topic, messages)
+            self.sent.inc(len(messages))
+        yield alerts

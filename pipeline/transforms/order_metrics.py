@@ -9,6 +9,7 @@ import apache_beam as beam
 import msgspec
 from apache_beam.metrics import Metrics
 
+from pipeline.anomalies.values import OrderValues
 from pipeline.bigquery_rows import Row
 from pipeline.chunks import Chunk
 from pipeline.clock import now_us
@@ -26,7 +27,7 @@ NO_VALUE = "(none)"
 class OrderTotals:
     """Counts and sums of some orders; adds up in any order."""
 
-    __slots__ = ("customers", "items", "late", "orders", "revenue")
+    __slots__ = ("customers", "items", "late", "order_values", "orders", "revenue")
 
     def __init__(
         self,
@@ -35,12 +36,15 @@ class OrderTotals:
         late: int = 0,
         revenue: ExactSum | None = None,
         customers: DistinctCount | None = None,
+        order_values: OrderValues | None = None,
     ) -> None:
         self.orders = orders
         self.items = items
         self.late = late
         self.revenue = revenue or ExactSum()
         self.customers = customers or DistinctCount()
+        self.order_values = order_values
+        """Of a category: what the orders come to of which it is the largest part."""
 
     def add(self, other: OrderTotals, *, keep_recent: int = RECENT_HASHES) -> None:
         """Take in another one's counts. `keep_recent`: see DistinctCount.add."""
@@ -49,9 +53,20 @@ class OrderTotals:
         self.late += other.late
         self.revenue.add(other.revenue)
         self.customers.add(other.customers, keep_recent=keep_recent)
+        if other.order_values is not None:
+            if self.order_values is None:
+                self.order_values = OrderValues()
+            self.order_values.add(other.order_values)
 
     def __reduce__(self) -> tuple[type[OrderTotals], tuple[Any, ...]]:
-        return OrderTotals, (self.orders, self.items, self.late, self.revenue, self.customers)
+        return OrderTotals, (
+            self.orders,
+            self.items,
+            self.late,
+            self.revenue,
+            self.customers,
+            self.order_values,
+        )
 
 
 class SummarizeSettings(NamedTuple):
@@ -114,6 +129,7 @@ class _Address(msgspec.Struct, gc=False):
 class _Order(msgspec.Struct, gc=False):
     """What the metrics need of an order's row."""
 
+    order_id: str
     customer_id: str
     status: str
     total_amount: float
@@ -151,6 +167,7 @@ def summarize_orders(
         totals.revenue.add_value(order.total_amount)
         totals.customers.add_hash(customer)
         counted: set[str] = set()
+        largest, most = None, -1.0
         for item in items:
             units = item.quantity
             totals.items += units
@@ -160,11 +177,17 @@ def summarize_orders(
                 within = categories[start_us, category] = OrderTotals()
             within.items += units
             within.revenue.add_value(item.unit_price, times=units)
+            if units * item.unit_price > most:
+                largest, most = within, units * item.unit_price
             if category not in counted:  # an order counts once in each of its categories
                 counted.add(category)
                 within.orders += 1
                 within.late += event.is_late
                 within.customers.add_hash(customer)
+        if largest is not None:
+            if largest.order_values is None:
+                largest.order_values = OrderValues()
+            largest.order_values.add_value(order.total_amount, order.order_id)
     return _by_dimension(orders, categories), too_late
 
 

@@ -1,4 +1,8 @@
-"""Adding up partial sums per window, in deltas and revisions."""
+"""Adding up partial sums per window, in deltas and revisions.
+
+A run over files has one pane and nothing to wait for: there the window is part of the key. With windows of
+Beam's the runner's time per window grows with their number, so that a backfill of months would never end.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import apache_beam as beam
 from apache_beam.transforms.window import IntervalWindow, TimestampedValue
 from apache_beam.utils.windowed_value import PaneInfo
 
-from pipeline.windows import PANE_TIMINGS, beam_timestamp, into_deltas, into_revisions
+from pipeline.windows import PANE_TIMINGS, beam_timestamp, into_deltas, into_revisions, window_start_us
 
 
 class Sum(Protocol):
@@ -43,21 +47,34 @@ class AddUpDeltas(beam.PTransform):
     """Add up partial sums per window and group, giving out what is new.
 
     Input: WindowPartials.
-    Output: (group, {part: Sum}), windowed; `pane_seconds` in s of processing time.
+    Output: (group, {part: Sum}), windowed; `pane_seconds` in s of processing time. Not `early`: nothing
+    before the watermark passes. Without `pane_seconds`: ((group, window start in µs), {part: Sum}).
     """
 
-    def __init__(self, window_seconds: int, pane_seconds: int | None, lateness_seconds: int) -> None:
+    def __init__(
+        self,
+        window_seconds: int,
+        pane_seconds: int | None,
+        lateness_seconds: int,
+        *,
+        early: bool = True,
+    ) -> None:
         super().__init__()
+        self.early = early
         self.window_seconds = window_seconds
         self.pane_seconds = pane_seconds
         self.lateness_seconds = lateness_seconds
 
     def expand(self, partials: beam.PCollection) -> beam.PCollection:
+        if self.pane_seconds is None:
+            keyed = beam.ParDo(_KeyByWindow()).with_output_types(tuple[tuple[str, int], dict[str, Any]])
+            return partials | "KeyByWindow" >> keyed | "AddUp" >> beam.CombinePerKey(AddUpParts())
         return (
             partials
             | "StampWithWindow"
             >> beam.ParDo(_StampWithWindow()).with_output_types(tuple[str, dict[str, Any]])
-            | "IntoDeltas" >> into_deltas(self.window_seconds, self.pane_seconds, self.lateness_seconds)
+            | "IntoDeltas"
+            >> into_deltas(self.window_seconds, self.pane_seconds, self.lateness_seconds, early=self.early)
             | "AddUp" >> beam.CombinePerKey(AddUpParts())
             | "DropEmpty" >> beam.ParDo(_DropEmpty()).with_output_types(tuple[str, dict[str, Any]])
         )
@@ -66,7 +83,7 @@ class AddUpDeltas(beam.PTransform):
 class Revise(beam.PTransform):
     """Add up deltas per window and group, giving out the whole again each time, or once if not `in_panes`.
 
-    Input: (group, {part: Sum}), from windows of `delta_seconds`. Output: Revision.
+    Input: what AddUpDeltas gives, from windows of `delta_seconds`. Output: Revision.
     """
 
     def __init__(
@@ -79,15 +96,28 @@ class Revise(beam.PTransform):
         self.lateness_seconds = lateness_seconds
 
     def expand(self, deltas: beam.PCollection) -> beam.PCollection:
-        if not self.in_panes and self.window_seconds == self.delta_seconds:
-            # The only delta of a window is the whole.
-            return deltas | "NameRevision" >> beam.ParDo(_NameRevision())
+        if not self.in_panes:
+            if self.window_seconds != self.delta_seconds:  # else the only delta of a window is the whole
+                widened = beam.ParDo(_WidenWindow(self.window_seconds))
+                widened = widened.with_output_types(tuple[tuple[str, int], dict[str, Any]])
+                deltas = deltas | "WidenWindow" >> widened | "AddUp" >> beam.CombinePerKey(AddUpParts())
+            return deltas | "NameWhole" >> beam.ParDo(_NameWhole(self.window_seconds))
         return (
             deltas
-            | "IntoRevisions" >> into_revisions(self.window_seconds, self.lateness_seconds, self.in_panes)
+            | "IntoRevisions" >> into_revisions(self.window_seconds, self.lateness_seconds)
             | "AddUp" >> beam.CombinePerKey(AddUpParts())
             | "NameRevision" >> beam.ParDo(_NameRevision())
         )
+
+
+class NameDeltas(beam.PTransform):
+    """Give out each delta by itself.
+
+    Input: what AddUpDeltas gives, with panes. Output: Revision, each of which adds to the ones before.
+    """
+
+    def expand(self, deltas: beam.PCollection) -> beam.PCollection:
+        return deltas | "NameRevision" >> beam.ParDo(_NameRevision())
 
 
 class AddUpParts(beam.CombineFn):
@@ -117,6 +147,31 @@ class AddUpParts(beam.CombineFn):
 class _StampWithWindow(beam.DoFn):
     def process(self, partials: WindowPartials) -> Iterator[TimestampedValue]:
         yield TimestampedValue((partials.group, partials.parts), beam_timestamp(partials.window_start_us))
+
+
+class _KeyByWindow(beam.DoFn):
+    def process(self, partials: WindowPartials) -> Iterator[tuple[tuple[str, int], dict[str, Any]]]:
+        yield (partials.group, partials.window_start_us), partials.parts
+
+
+class _WidenWindow(beam.DoFn):
+    def __init__(self, window_seconds: int) -> None:
+        self.window_seconds = window_seconds
+
+    def process(
+        self, element: tuple[tuple[str, int], dict[str, Any]]
+    ) -> Iterator[tuple[tuple[str, int], dict[str, Any]]]:
+        (group, start_us), parts = element
+        yield (group, window_start_us(start_us, self.window_seconds)), parts
+
+
+class _NameWhole(beam.DoFn):
+    def __init__(self, window_seconds: int) -> None:
+        self.window_us = window_seconds * 1_000_000
+
+    def process(self, element: tuple[tuple[str, int], dict[str, Any]]) -> Iterator[Revision]:
+        (group, start_us), parts = element
+        yield Revision(start_us, start_us + self.window_us, group, parts, 0, "on_time")
 
 
 class _DropEmpty(beam.DoFn):

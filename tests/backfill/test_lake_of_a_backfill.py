@@ -115,7 +115,8 @@ def test_a_run_that_loads_the_same_files_again_leaves_the_same_files(shop: Path,
     added = paths(first) - before
     assert before <= paths(first)
     assert {Path(each).parts[1] for each in added} == {
-        *("_load_metadata", "order_metrics", "hourly_metrics", "data_quality_metrics")
+        *("_load_metadata", "order_metrics", "hourly_metrics", "data_quality_metrics"),
+        "metric_expectations",
     }
     for name in ("processed/event_type=order", "processed/event_type=inventory", "tables/dead_letters"):
         assert rows(first)[name] == said[name]

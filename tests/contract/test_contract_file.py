@@ -280,6 +280,7 @@ def test_the_contract_holds_the_tables_of_the_design() -> None:
         "replays",
         "_load_metadata",
         "alerts",
+        "metric_expectations",
     ]
     assert CONTRACT.table_of("inventory") is CONTRACT.tables["inventory_logs"]
     with pytest.raises(KeyError):

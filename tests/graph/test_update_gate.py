@@ -75,8 +75,8 @@ def test_a_step_that_is_renamed_fails_until_it_is_mapped(monkeypatch: pytest.Mon
     current, held = graph_steps(), deployed_steps()
     in_lake = [name for name in held if name.startswith("WriteLake/")]
     assert len(in_lake) > 3
-    assert complaints(held, current, {}) == [f"{name} {GONE}" for name in in_lake]
-    assert complaints(held, current, {"WriteLake": "StoreLake"}) == []
+    assert complaints(held, current, mappings()) == [f"{name} {GONE}" for name in in_lake]
+    assert complaints(held, current, {**mappings(), "WriteLake": "StoreLake"}) == []
 
 
 @pytest.mark.parametrize(

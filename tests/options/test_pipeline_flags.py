@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from pipeline.anomalies.promotions import NO_PROMOTIONS
+from pipeline.anomalies.settings import AnomalySettings
 from pipeline.flags import Flag, all_flags
 from pipeline.main import main
 from pipeline.options import Job, parse_job
@@ -17,9 +21,13 @@ UNITS = {
     "_shards": "a count",
     "_windows": "a count",
     "_messages": "a count",
+    "_orders": "a count",
+    "_products": "a count",
     "_in_flight": "a count of messages",
     "_rate": "a share from 0 to 1",
     "_share": "a share from 0 to 1",
+    "_factor": "a multiple",
+    "_ms": "a time",
     "_threshold": "a score, which has no unit",
 }
 """What a numeric flag's name may end in, and what it then is."""
@@ -136,6 +144,54 @@ def test_direct_runner_is_the_one_that_does_not_depend_on_the_network(runner: st
 
 def test_direct_runner_by_name_takes_beams_own_read() -> None:
     assert job("--runner=DirectRunner").reads == "stock"
+
+
+def test_detectors_take_what_the_flags_say() -> None:
+    given = job(
+        "--order_window_seconds=60",
+        "--quality_window_seconds=120",
+        "--anomaly_threshold=4.5",
+        "--anomaly_min_change_share=0.3",
+        "--anomaly_min_orders=7",
+        "--anomaly_warmup_windows=9",
+        "--alert_cooldown_windows=5",
+        "--min_validity_rate=0.8",
+        "--min_validity_messages=11",
+        "--max_latency_ms=2500",
+        "--unusual_order_factor=4",
+        "--stock_min_products=2",
+    ).graph.anomalies
+    assert given == AnomalySettings(
+        window_seconds=60,
+        ledger_window_seconds=120,
+        threshold=4.5,
+        min_change_share=0.3,
+        min_orders=7,
+        warmup_windows=9,
+        cooldown_windows=5,
+        min_validity_rate=0.8,
+        min_messages=11,
+        max_latency_ms=2_500.0,
+        unusual_order_factor=4.0,
+        stock_min_products=2,
+    )
+
+
+def test_detectors_are_by_default_as_their_settings_say() -> None:
+    assert job().graph.anomalies == AnomalySettings()
+
+
+def test_a_backfill_judges_all_at_once_and_no_latency() -> None:
+    anomalies = backfill().graph.anomalies
+    assert (anomalies.all_at_once, anomalies.max_latency_ms) == (True, None)
+
+
+def test_promotions_are_read_before_anything_starts(tmp_path: Path) -> None:
+    path = tmp_path / "promotions.json"
+    path.write_text('[{"start": "2026-11-27T00:00:00Z", "end": "2026-11-28T00:00:00Z", "factor": 3}]')
+    (promotion,) = job(f"--promotions_path={path}").graph.anomalies.promotions.promotions
+    assert (promotion.end_us - promotion.start_us, promotion.factor) == (86_400_000_000, 3.0)
+    assert job().graph.anomalies.promotions == NO_PROMOTIONS
 
 
 @pytest.mark.parametrize("flag", named(is_numeric))

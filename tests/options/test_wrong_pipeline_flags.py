@@ -175,6 +175,48 @@ def test_typo_in_the_contract_is_found_where_it_is(complaint: Complaint, tmp_pat
     assert "chek" in said
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[{", " is not JSON: "),
+        (b'{"start": 1}', " is not a JSON array of promotions."),
+        (b"[1]", " is not a JSON object."),
+        (b'[{"end": "2026-11-28T00:00:00Z", "factor": 3}]', " has no 'start': give an RFC 3339 time."),
+        (
+            b'[{"start": "2026-11-28T00:00:00Z", "end": "2026-11-27T00:00:00Z", "factor": 3}]',
+            " ends before it starts.",
+        ),
+        (
+            b'[{"start": "2026-11-27T00:00:00Z", "end": "2026-11-28T00:00:00Z", "factor": 0}]',
+            " needs a 'factor' from 1 to 1000, not 0.",
+        ),
+    ],
+)
+def test_calendar_that_is_none_is_named(
+    content: bytes, said: str, complaint: Complaint, tmp_path: Path
+) -> None:
+    path = tmp_path / "promotions.json"
+    path.write_bytes(content)
+    sentence = complaint(f"--promotions_path={path}")
+    assert f"{path}{said}" in sentence
+
+
+def test_missing_calendar_is_named(complaint: Complaint, tmp_path: Path) -> None:
+    for path in (tmp_path / "promotions.json", tmp_path):
+        assert complaint(f"--promotions_path={path}").startswith(f"--promotions_path={path} cannot be read: ")
+
+
+def test_empty_name_of_a_calendar_is_refused(complaint: Complaint) -> None:
+    assert complaint("--promotions_path=").startswith("--promotions_path= does not have the form ")
+
+
+def test_latency_means_nothing_in_a_backfill(complaint: Complaint) -> None:
+    given = ("--is_backfill", "--input_path=raw/*", "--max_latency_ms=5")
+    assert complaint(*given, without="input_subscription").startswith(
+        "--max_latency_ms means nothing in a backfill run: "
+    )
+
+
 def run_alone(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the pipeline as a user would, with no other variables than these."""
     return subprocess.run(

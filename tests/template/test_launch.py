@@ -47,7 +47,11 @@ def launch(tmp_path: Path) -> Launch:
     gcloud.write_text(f'#!/bin/sh\nexec {sys.executable} {REPOSITORY}/tests/template/fake_gcloud.py "$@"\n')
     gcloud.chmod(0o755)
 
-    def run(world: dict[str, Any], *flags: str, script: Path = REPOSITORY / "deploy" / "launch.py") -> Ended:
+    script = tmp_path / "launch.py"
+    script.write_text((REPOSITORY / "deploy" / "launch.py").read_text())
+    (tmp_path / "transform_names.json").write_text("{}")  # whatever waits to be deployed now
+
+    def run(world: dict[str, Any], *flags: str) -> Ended:
         (tmp_path / "world.json").write_text(json.dumps({"active": [], "states": {}, "new": [], **world}))
         ended = subprocess.run(
             [
@@ -91,12 +95,10 @@ def test_a_job_that_is_starting_is_waited_for_and_updated(launch: Launch) -> Non
 
 
 def test_renamed_steps_are_mapped(launch: Launch, tmp_path: Path) -> None:
-    script = tmp_path / "launch.py"
-    script.write_text((REPOSITORY / "deploy" / "launch.py").read_text())
     (tmp_path / "transform_names.json").write_text('{"Parse/A, B": "ParseMessages/AB", "Old": ""}')
     running = ["JOB_STATE_RUNNING"]
     world = {"active": ["old"], "new": ["new"], "states": {"old": running, "new": running}}
-    assert launch(world, script=script).done == [
+    assert launch(world).done == [
         launched("--update", "--transform-name-mappings=^~^Parse/A, B=ParseMessages/AB~Old=")
     ]
 

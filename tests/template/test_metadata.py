@@ -27,6 +27,7 @@ EXAMPLES = {
     "alerts_topic": "none",
     "run_id": "2026-03-02.1",
     "dedup_buckets": "512",
+    "promotions_path": "gs://my-project-shop-events/promotions.json",
 }
 """A value for each parameter without a default."""
 WRONG = {
@@ -38,6 +39,7 @@ WRONG = {
     "alerts_topic": "projects/my-project/topics/",
     "run_id": "a b",
     "dedup_buckets": "-1",
+    "promotions_path": "promotions.json",
 }
 
 

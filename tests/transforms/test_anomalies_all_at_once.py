@@ -9,7 +9,8 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipeline.transforms.anomalies import AnomalySettings, DetectAnomalies
+from pipeline.anomalies.settings import AnomalySettings
+from pipeline.transforms.anomalies import DetectAnomalies, Metrics
 from pipeline.transforms.order_metrics import OrderTotals
 from pipeline.transforms.windowed_sums import Revision
 from tests.transforms.builders import at
@@ -31,19 +32,26 @@ def test_windows_in_any_order_are_judged_in_the_order_of_event_time(seed: int) -
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         orders = pipeline | "Orders" >> beam.Create(revisions)
         ledger = pipeline | "Ledger" >> beam.Create([])
-        alerts = (orders, ledger) | DetectAnomalies(settings)
-        found = alerts | beam.Map(
-            lambda each: (each.kind, each.metric, each.window_start_us - at(0), each.value)
+        stock = pipeline | "Stock" >> beam.Create([])
+        found = Metrics(orders, ledger, stock) | DetectAnomalies(settings)
+        alerts = found.alerts | beam.FlatMap(
+            lambda chunk: [
+                (each.kind, each.metric, each.state, (each.window_start_us - at(0)) / 300e6, each.value)
+                for each in chunk
+            ]
         )
-        spike, drop = 1_800 * 1_000_000, 3_900 * 1_000_000
         assert_that(
-            found,
+            alerts,
             equal_to(
                 [
-                    ("spike", "order_count", spike, 90.0),
-                    ("spike", "revenue", spike, 900.0),
-                    ("drop", "order_count", drop, 1.0),
-                    ("drop", "revenue", drop, 10.0),
+                    ("spike", "order_count", "open", 6.0, 90.0),
+                    ("spike", "order_count", "resolved", 9.0, 21.0),
+                    ("drop", "order_count", "open", 13.0, 1.0),
                 ]
             ),
         )
+        rows = found.expectations | "Rows" >> beam.FlatMap(
+            lambda chunk: [each.verdict for each in chunk if each.subject.metric == "order_count"]
+        )
+        verdicts = [*["not_judged"] * 5, *["normal"] * 7, "spike", "drop"]  # the first is not learnt
+        assert_that(rows, equal_to(verdicts), label="Expectations")
