@@ -7,14 +7,17 @@ CHECKOV := .venv-checkov
 SINCE ?= HEAD^
 SOURCES := pipeline generator local benchmarks deploy tests
 
-.PHONY: help demo test lint types tests parity contract requirements clean
+.PHONY: help demo report test lint types tests parity contract requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.local ## Run the whole product on this machine for about a minute
+demo: $(VENV)/.local ## Run the whole product on this machine, in about two minutes
 	$(BIN)/python -m local demo
+
+report: $(VENV)/.local ## Draw what the demo has left as one HTML page, demo-output/report.html
+	$(BIN)/python -m local report
 
 test: lint types tests ## Lint, check types and run all tests
 

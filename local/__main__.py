@@ -1,4 +1,7 @@
-"""`python -m local demo` shows the product, `up` runs its stack, `sql` asks its warehouse a question."""
+"""The laptop stack.
+
+`demo` shows the product, `up` runs its stack, `sql` asks its warehouse a question, `report` draws it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
+
+from pipeline.rfc3339 import parse_rfc3339_us
 
 DEFAULT_OUTPUT = Path("demo-output")
 DEFAULT_STATE = DEFAULT_OUTPUT / "state"
@@ -52,8 +58,8 @@ def _file_in_a_folder(text: str) -> Path:
 
 
 def _demo_seconds(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 20 <= int(text) <= 3_600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 20 to 3600")
+    if not text.isascii() or not text.isdigit() or not 75 <= int(text) <= 3_600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 75 to 3600")
     return int(text)
 
 
@@ -63,9 +69,17 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _moment(text: str) -> datetime:
+    try:
+        time_us = parse_rfc3339_us(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = OneSentenceParser(prog="python -m local", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|up|sql")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|up|sql|report")
 
     up = commands.add_parser(
         "up",
@@ -106,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="default: %(default)s"
     )
-    demo.add_argument("--seconds", type=_demo_seconds, default=60, help="default: %(default)s")
+    demo.add_argument("--seconds", type=_demo_seconds, default=75, help="default: %(default)s")
     demo.add_argument("--seed", type=_seed, default=7, help="of the generator; default: %(default)s")
     demo.add_argument("--pubsub", choices=("embedded", "official", "auto"), default="auto", help="as for up")
 
@@ -114,6 +128,26 @@ def _parser() -> argparse.ArgumentParser:
     sql.add_argument("question", metavar="SELECT …", help="BigQuery SQL; tables need no dataset")
     sql.add_argument("--state", type=Path, default=DEFAULT_STATE, metavar="DIR", help="default: %(default)s")
     sql.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
+
+    report = commands.add_parser(
+        "report",
+        help="write an HTML page about what a stack has left in its state",
+        description="Write one HTML page, which loads nothing: orders and revenue with what was expected, "
+        "alerts, dead letters, the ledger, latency.",
+    )
+    report.add_argument(
+        "--state", type=Path, default=DEFAULT_STATE, metavar="DIR", help="default: %(default)s"
+    )
+    report.add_argument(
+        "--output",
+        type=_file_in_a_folder,
+        default=DEFAULT_OUTPUT / "report.html",
+        metavar="FILE",
+        help="default: %(default)s",
+    )
+    report.add_argument("--since", type=_moment, metavar="TIME", help="RFC 3339; leave out what was before")
+    report.add_argument("--until", type=_moment, metavar="TIME", help="RFC 3339; leave out this and later")
+    report.set_defaults(parser=report)
     return parser
 
 
@@ -205,11 +239,27 @@ def sql(flags: argparse.Namespace) -> int:
     return 0
 
 
+def report(flags: argparse.Namespace) -> int:
+    """Write the page and say where it is, or one sentence (1) where there is no warehouse."""
+    from local.errors import StackError
+    from local.report import write_report
+
+    if flags.since is not None and flags.until is not None and flags.since >= flags.until:
+        flags.parser.error("--until: must be later than --since")
+    try:
+        write_report(flags.state, flags.output, flags.since, flags.until)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"The report: {flags.output}")
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands and return its exit code."""
     flags = _parser().parse_args(arguments)
     # The commands import what they need: a wrong flag is answered at once, not after a second.
-    return {"demo": demo, "up": up, "sql": sql}[flags.command](flags)
+    return {"demo": demo, "up": up, "sql": sql, "report": report}[flags.command](flags)
 
 
 if __name__ == "__main__":

@@ -65,9 +65,14 @@ def check_everything(figures: Figures) -> list[Check]:
         Check("order_metrics: orders = rows of orders", figures.orders_in_windows, orders),
         Check("hourly_metrics: orders = rows of orders", figures.orders_in_hours, orders),
         Check(
-            "alerts: delivered by the function = recorded",
+            "alerts: states delivered by the function = recorded",
             figures.alerts_delivered,
-            figures.deduplicated_rows["alerts_deduplicated"],
+            figures.alert_states,
+        ),
+        Check("alerts: belong to an incident = alerts", figures.alerts_explained, len(figures.alerts)),
+        *(
+            Check(f"{incident}: an alert opened, was delivered and was resolved", told, 1)
+            for incident, told in figures.incidents_told.items()
         ),
         Check(
             "pipeline: messages read = published", figures.pipeline["messages_read"], manifest["published"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,10 +13,14 @@ import grpc
 import pyarrow.parquet
 from google.api_core.exceptions import DeadlineExceeded, RetryError
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import bigquery, pubsub_v1, storage
+from google.cloud import bigquery, storage
+from google.pubsub_v1.services.subscriber import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
+from local.demo_alerts import FOUND_BY, complete_alerts, read_alert_log, read_incidents, tell
+from local.report.queries import Between, alert_lives
 from local.resources import bigquery_client
+from local.sql import answer
 from local.stack import Stack
 from pipeline.contract import load_contract
 
@@ -43,8 +49,15 @@ class Figures(NamedTuple):
     orders_in_hours: int
     windows: list[dict[str, Any]]
     alerts: list[dict[str, Any]]
+    """One for each alert, with its whole life; the oldest first."""
+    alert_states: int
+    """Different states of alerts in the table: each is to be told of once."""
     alerts_delivered: int
     """Lines in the function's alert log."""
+    alerts_explained: int
+    """Alerts that belong to an incident, or to the end of the run."""
+    incidents_told: dict[str, int]
+    """Kind of an incident -> 1 if an alert of it opened, was delivered and was resolved, else 0."""
     pipeline: dict[str, Any]
     """The pipeline's own figures: messages, publish to row in ms, counters."""
 
@@ -53,11 +66,20 @@ def collect(stack: Stack, output: Path) -> Figures:
     """Read all figures from the running stack and the files the programs wrote."""
     warehouse = bigquery_client(stack.service("bigquery").address, stack.environment["GOOGLE_CLOUD_PROJECT"])
     contract = load_contract()
+    manifest = json.loads((output / "manifest.json").read_text())
+    alert_log = read_alert_log(Path(stack.environment["ALERT_LOG"]))
+    lives, _ = alert_lives(partial(answer, warehouse), Between())
+    alerts = tell(
+        lives,
+        alert_log,
+        read_incidents(output / "labels.jsonl"),
+        datetime.fromisoformat(manifest["end"]),
+    )
     views = [name for name in contract.views if name.endswith("_deduplicated")]
     lake = _lake_rows(stack)
     stats_path = output / "pipeline-stats.json"
     return Figures(
-        manifest=json.loads((output / "manifest.json").read_text()),
+        manifest=manifest,
         ledger={row["event_type"]: row for row in _ask(warehouse, _LEDGER)},
         table_rows={name: _count(warehouse, name) for name in contract.tables},
         deduplicated_rows={name: _count(warehouse, name) for name in views},
@@ -69,8 +91,11 @@ def collect(stack: Stack, output: Path) -> Figures:
         orders_in_windows=_orders(warehouse, "order_metrics_latest"),
         orders_in_hours=_orders(warehouse, "hourly_metrics_latest"),
         windows=_ask(warehouse, _WINDOWS)[-LAST_WINDOWS:],
-        alerts=_ask(warehouse, _ALERTS),
-        alerts_delivered=_lines(Path(stack.environment["ALERT_LOG"])),
+        alerts=[alert.as_dict() for alert in alerts],
+        alert_states=_alert_states(warehouse),
+        alerts_delivered=len(alert_log),
+        alerts_explained=sum(alert.incident is not None for alert in alerts),
+        incidents_told={kind: int(complete_alerts(alerts, kind) > 0) for kind in FOUND_BY},
         pipeline=json.loads(stats_path.read_text()),
     )
 
@@ -92,10 +117,7 @@ _WINDOWS = """
         SELECT TIMESTAMP_SUB(MAX(window_start), INTERVAL 1 MINUTE) FROM order_metrics_latest)
     ORDER BY window_start
 """
-_ALERTS = """
-    SELECT window_start, kind, severity, metric, value, score, summary
-    FROM alerts_deduplicated ORDER BY window_start, kind, metric
-"""
+_ALERT_STATES = "SELECT COUNT(*) AS n FROM (SELECT DISTINCT alert_id, state FROM alerts)"
 
 
 def _ask(warehouse: bigquery.Client, question: str) -> list[dict[str, Any]]:
@@ -132,7 +154,7 @@ def _lake_rows(stack: Stack) -> tuple[dict[str, int], int]:
 def _dlq_messages(stack: Stack) -> int:
     """How many different messages wait on the DLQ subscription; they go back there."""
     subscription = stack.environment["DLQ_SUBSCRIPTION"]
-    client = pubsub_v1.SubscriberClient(
+    client = SubscriberClient(
         transport=SubscriberGrpcTransport(channel=grpc.insecure_channel(stack.service("pubsub").address))
     )
     ids: set[str] = set()
@@ -156,10 +178,10 @@ def _dlq_messages(stack: Stack) -> int:
 
 
 def alerts_recorded_and_delivered(stack: Stack) -> tuple[int, int]:
-    """(alerts in the table, lines in the function's log)."""
+    """(states of alerts in the table, lines in the function's log)."""
     warehouse = bigquery_client(stack.service("bigquery").address, stack.environment["GOOGLE_CLOUD_PROJECT"])
-    return _count(warehouse, "alerts_deduplicated"), _lines(Path(stack.environment["ALERT_LOG"]))
+    return _alert_states(warehouse), len(read_alert_log(Path(stack.environment["ALERT_LOG"])))
 
 
-def _lines(path: Path) -> int:
-    return len(path.read_text().splitlines()) if path.exists() else 0
+def _alert_states(warehouse: bigquery.Client) -> int:
+    return int(_ask(warehouse, _ALERT_STATES)[0]["n"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -41,15 +42,26 @@ def print_report(console: Console, figures: Figures, checks: list[Check]) -> Non
     console.print(windows)
 
     alerts = _table(
-        f"Alerts: {figures.alerts_delivered} delivered by the function",
-        "window (UTC)",
-        "kind",
+        f"Alerts: {len(figures.alerts)}, of which the function told {figures.alerts_delivered} times (UTC)",
+        "opened",
+        "arrived",
+        "resolved",
+        "breaches",
         "severity",
+        "kind",
+        "incident",
         "what",
     )
     for row in figures.alerts:
         alerts.add_row(
-            f"{row['window_start']:%H:%M:%S}", row["kind"], row["severity"], escape(row["summary"])
+            _clock(row["opened_at"]),
+            _clock(row["arrived_at"]),
+            _clock(row["resolved_at"]),
+            f"{row['breaches']:,}",
+            row["severity"],
+            row["kind"],
+            row["incident"] or "none",
+            escape(row["summary"]),
         )
     console.print(alerts)
 
@@ -82,9 +94,13 @@ def _print_ledger(console: Console, figures: Figures, checks: list[Check]) -> No
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
     for position, column in enumerate(columns):
-        words = position == 0 or column in ("example", "what", "kind", "severity")
+        words = position == 0 or column in ("example", "what", "kind", "severity", "incident")
         table.add_column(column, justify="left" if words else "right", overflow="fold")
     return table
+
+
+def _clock(moment: datetime | None) -> str:
+    return "-" if moment is None else f"{moment:%H:%M:%S}"
 
 
 def _money(value: Any) -> str:

@@ -116,6 +116,9 @@ class AlertingFunction(Service):
             "ALERT_CHANNELS": "console,file",
             "ALERT_FILE": str(self._alert_log),
             "ALERT_STATE": str(alerts_dir / "delivered"),
+            # Both hear of everything: who tries the stack wants to see each state of each alert.
+            "CONSOLE_MIN_BREACHES": "1",
+            "FILE_MIN_BREACHES": "1",
         }
         command = python_module(
             "functions_framework",

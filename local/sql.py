@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import requests
 from google.api_core.exceptions import GoogleAPICallError, InternalServerError
 from google.api_core.retry import Retry, if_exception_type
+from google.cloud import bigquery
 
 from local.answer import Answer
 from local.child import free_ports
@@ -33,20 +34,35 @@ def ask(question: str, state_dir: Path) -> Answer:
     """
     if not question.strip():
         raise QueryError("The question is empty: give one SQL statement.")
+    with open_warehouse(state_dir) as warehouse:
+        return warehouse(question)
+
+
+@contextmanager
+def open_warehouse(state_dir: Path) -> Iterator[Callable[[str], Answer]]:
+    """Yield what answers SQL questions on the warehouse in `state_dir`, for as long as the block lasts.
+
+    Raises: QueryError if there is no warehouse; a question that is wrong raises it, too.
+    """
     with _running_warehouse(StateFolder(state_dir)) as (address, project):
         client = bigquery_client(address, project)
-        try:
-            # Not query_and_wait: the emulator answers its shortcut with no rows where there is an error.
-            job = client.query(question, retry=_CONNECTION_RETRY, job_retry=None)
-            result = job.result(
-                retry=_CONNECTION_RETRY,
-                job_retry=None,
-                timeout=_QUERY_TIMEOUT_SECONDS,
-            )
-            rows = [tuple(row.values()) for row in result]
-        except GoogleAPICallError as error:
-            raise QueryError(_sentence(error)) from None
-        return Answer(tuple(field.name for field in result.schema), rows)
+        yield lambda question: answer(client, question)
+
+
+def answer(client: bigquery.Client, question: str) -> Answer:
+    """Run the SQL `question` with a client of the emulator. Raises: QueryError if it is wrong."""
+    try:
+        # Not query_and_wait: the emulator answers its shortcut with no rows where there is an error.
+        job = client.query(question, retry=_CONNECTION_RETRY, job_retry=None)
+        result = job.result(
+            retry=_CONNECTION_RETRY,
+            job_retry=None,
+            timeout=_QUERY_TIMEOUT_SECONDS,
+        )
+        rows = [tuple(row.values()) for row in result]
+    except GoogleAPICallError as error:
+        raise QueryError(_sentence(error)) from None
+    return Answer(tuple(field.name for field in result.schema), rows)
 
 
 @contextmanager

@@ -35,7 +35,6 @@ BALANCED: dict[str, Any] = {
         "inventory_logs_deduplicated": 30,
         "user_activity_deduplicated": 20,
         "dead_letters_deduplicated": 6,
-        "alerts_deduplicated": 2,
     },
     "lake_rows": {"order": 40, "inventory": 30, "user_activity": 20},
     "lake_files": 9,
@@ -45,8 +44,11 @@ BALANCED: dict[str, Any] = {
     "orders_in_windows": 39,
     "orders_in_hours": 39,
     "windows": [],
-    "alerts": [],
-    "alerts_delivered": 2,
+    "alerts": [{"kind": "low_validity"}, {"kind": "spike"}, {"kind": "drop"}],
+    "alert_states": 8,
+    "alerts_delivered": 8,
+    "alerts_explained": 3,
+    "incidents_told": {"bad_deploy": 1, "order_spike": 1},
     "pipeline": {
         "messages_read": 100,
         "messages_finished": 100,
@@ -112,8 +114,13 @@ WITH_ONE_MORE = {
         "order_metrics: orders = rows of orders",
         "hourly_metrics: orders = rows of orders",
     },
-    "alerts_delivered": {"alerts: delivered by the function = recorded"},
-    "deduplicated_rows/alerts_deduplicated": {"alerts: delivered by the function = recorded"},
+    "alerts_delivered": {"alerts: states delivered by the function = recorded"},
+    "alert_states": {"alerts: states delivered by the function = recorded"},
+    "alerts_explained": {"alerts: belong to an incident = alerts"},
+    **{
+        f"incidents_told/{incident}": {f"{incident}: an alert opened, was delivered and was resolved"}
+        for incident in ("bad_deploy", "order_spike")
+    },
     "pipeline/messages_read": {"pipeline: messages read = published"},
     "pipeline/messages_finished": {"pipeline: messages acknowledged = published"},
 }

@@ -31,6 +31,10 @@ from local.__main__ import main
             ["up", "--env-file", "stack.env", "--bigquery-port", "9050", "--storage-port", "9050"],
             "python -m local up: --bigquery-port: 9050 is given to two parts\n",
         ),
+        (
+            ["demo", "--seconds", "74"],  # its second incident must be over
+            "python -m local demo: argument --seconds: '74' is not a number of seconds from 75 to 3600\n",
+        ),
         (["sql"], "python -m local sql: the following arguments are required: SELECT …\n"),
     ],
 )
