@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from generator import options as generator_options
 from generator.options import parse_options
 from generator.vocabulary import Vocabulary
 from local.__main__ import _parser as local_parser
@@ -81,5 +82,6 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 def test_every_flag_that_is_named_in_passing_exists() -> None:
     ours = {flag.name for flag in all_flags()}
+    ours |= {option.removeprefix("--") for option in generator_options._parser()._option_string_actions}
     named = set(re.findall(r"`--([a-z]+(?:_[a-z]+)+)", TEXT))
     assert named <= ours

@@ -1,0 +1,1 @@
+"""How often the detection of anomalies is right."""
