@@ -35,10 +35,14 @@ class InOrder:
         self.next_start_us: int | None = None
 
     def advance(self, windows: Mapping[int, Any], until_us: int | None = None) -> Iterator[Verdicts]:
-        """Judge `windows`, given by their starts, and the gaps before them and up to `until_us` (an end)."""
+        """Judge `windows`, given by their starts, and the gaps before them and up to `until_us` (an end).
+
+        A window that has been judged is a correction, even if the runner calls its first pane on time.
+        """
         for start_us in sorted(windows):
             if self.next_start_us is not None and start_us < self.next_start_us:
-                continue  # it has been judged: once is enough
+                yield Verdicts(self.correct(start_us, windows[start_us]), [])
+                continue
             yield from self._gaps(start_us)
             yield self._judge(start_us, windows[start_us])
         if until_us is not None and self.next_start_us is not None:

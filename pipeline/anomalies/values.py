@@ -17,6 +17,8 @@ TOLD_KEPT = 100
 ORDERS_NEEDED = 1_000
 """Orders a category must have had before one of them is unusual."""
 _BUCKETS_PER_DOUBLING = 4
+_LARGEST_EXPONENT = 1_000
+"""So that some times the bound is still a double."""
 _UNUSUAL_SHARE = 0.999
 _KEPT_PER_DAY = 0.9
 """Share of what a day has taught that is left a day later: a half is gone in a week."""
@@ -109,7 +111,7 @@ def bucket_of(value: float) -> int:
 
 
 def _top_of(bucket: int) -> float:
-    return float(2 ** (bucket / _BUCKETS_PER_DOUBLING))
+    return float(2.0 ** min(_LARGEST_EXPONENT, bucket / _BUCKETS_PER_DOUBLING))
 
 
 class ValuesJudge:

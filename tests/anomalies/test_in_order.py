@@ -70,9 +70,11 @@ def test_a_window_is_judged_once() -> None:
     judge = Recorder()
     in_order = InOrder(judge, WINDOW_US)
     advance(in_order, 0, until=3)
-    assert advance(in_order, 0, 2, 3) == 0
-    assert advance(in_order, 3, 4) == 1
+    assert advance(in_order, 0, 2, 3) == 3
+    assert advance(in_order, 4) == 1
     assert judge.seen == [(0, 0), (1, None), (2, None), (3, None), (4, 4)]
+    # Whatever the runner calls the pane, what comes after the judgement can only correct it.
+    assert judge.corrected == [(window(number), number) for number in (0, 2, 3)]
 
 
 def test_gaps_end_where_the_judge_wants_no_more() -> None:

@@ -97,6 +97,14 @@ def test_the_bound_leaves_out_one_order_of_a_thousand() -> None:
     assert usual.bound() == pytest.approx(9e5, rel=0.2)
 
 
+def test_the_largest_doubles_there_are_make_a_bound() -> None:
+    usual = UsualValues()
+    usual.learn(0, values_of(*((1.7e308, str(each)) for each in range(2_000))))
+    bound = usual.bound()
+    assert bound is not None
+    assert 1e300 < 3 * bound < float("inf")
+
+
 def test_what_was_usual_is_half_forgotten_in_a_week() -> None:
     usual, nothing = UsualValues(), OrderValues()
     usual.learn(window(0).start_us, usual_values(1, 10_000))
