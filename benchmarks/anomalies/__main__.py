@@ -54,11 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _play(seed: int, flags: argparse.Namespace, folder: Path) -> Played:
-    played = play(
-        draw(seed, flags.days, flags.rate, flags.window_seconds),
-        folder / f"seed-{seed}",
-        flags.window_seconds,
-    )
+    scenario = draw(seed, flags.days, flags.rate, flags.window_seconds)
+    is_scored = seed in flags.seeds
+    played = play(scenario, folder / f"seed-{seed}", flags.window_seconds, both=is_scored)
     print(f"seed {seed}: {len(played.incidents)} incidents, {len(played.alerts)} alerts", flush=True)
     return played
 
