@@ -45,7 +45,9 @@ class Program:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._last_lines = [*self._last_lines[-20:], line.rstrip()]
-            self._console.print(f"   [cyan]{self.name:>9}[/]  {line.rstrip()}", markup=True, soft_wrap=True)
+            self._console.print(
+                f"   [cyan]{self.name:>9}[/]  {escape(line.rstrip())}", markup=True, soft_wrap=True
+            )
 
     def said(self, words: str) -> bool:
         """Whether one of the last lines holds these words."""

@@ -75,7 +75,7 @@ resource "google_cloudfunctions2_function" "alerting" {
     # Pub/Sub of this project counts as internal; nobody else can call the function.
     ingress_settings   = "ALLOW_INTERNAL_ONLY"
     available_memory   = "256Mi"
-    timeout_seconds    = 60
+    timeout_seconds    = 120
     max_instance_count = 5
 
     environment_variables = merge(
@@ -106,7 +106,7 @@ resource "google_cloudfunctions2_function" "alerting" {
 resource "google_pubsub_subscription" "alerts_push" {
   name                       = "order-alerts-push"
   topic                      = google_pubsub_topic.topic["order-alerts"].id
-  ack_deadline_seconds       = 90 # above the function's timeout, so that no alert is sent again while it runs
+  ack_deadline_seconds       = 150 # above the function's timeout, so that no alert is sent again while it runs
   message_retention_duration = "${7 * local.day_seconds}s"
 
   push_config {

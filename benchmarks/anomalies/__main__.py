@@ -2,10 +2,10 @@
 
     python -m benchmarks.anomalies [--days 60] [--seeds 1 2] [--tuning_seeds 101] [--work_dir DIR]
 
-Each seed is played by the generator into a file and read by the pipeline as a backfill, with the defaults of
-its detectors. Beside them Beam's stock detectors and a fixed threshold judge the same windows: at their
-default threshold, and at the one that is best on the tuning seeds. The constants of our detectors were
-chosen on tuning seeds, too; the scoring seeds are others.
+Each seed is played by the generator into a file and read by the pipeline as a backfill, with the defaults
+of its detectors but --min_validity_messages. Beside them Beam's stock detectors and a fixed threshold judge
+the same windows: at their default threshold, and at the one that is best on the tuning seeds. The constants
+of our detectors were chosen on tuning seeds, too; the scoring seeds are others.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from apache_beam.ml.anomaly.detectors.robust_zscore import RobustZScore
 from apache_beam.ml.anomaly.detectors.zscore import ZScore
 
 from benchmarks.anomalies.play import Window
-from benchmarks.anomalies.score import Told
+from benchmarks.anomalies.score import ANY, Told
 
 COOLDOWN_WINDOWS = 3
 """As the pipeline's: windows in a row without a breach that end an alert."""
@@ -64,7 +64,10 @@ PEERS = (
 
 
 def alerts_of(peer: Peer, threshold: float, windows: Sequence[Window], window_us: int) -> list[Told]:
-    """What a peer tells of: each row of breaching windows of one metric is one alert."""
+    """What a peer tells of: each row of breaching windows of one metric is one alert.
+
+    A peer does not say whether a window is a spike or a drop: its alerts may tell of any incident.
+    """
     series: dict[str, list[tuple[int, float]]] = {
         "order_count": [(each.start_us, each.orders) for each in windows],
         "revenue": [(each.start_us, each.revenue) for each in windows if each.revenue is not None],
@@ -77,7 +80,7 @@ def alerts_of(peer: Peer, threshold: float, windows: Sequence[Window], window_us
     for metric, points in series.items():
         breaching = peer.breaching([value for _, value in points], threshold)
         breached = [start_us for (start_us, _), breaches in zip(points, breaching, strict=True) if breaches]
-        kind = "low_validity" if metric == "validity_rate" else "spike"
+        kind = "low_validity" if metric == "validity_rate" else ANY
         told += [
             Told(kind, metric, start_us, start_us + window_us) for start_us in _openings(breached, window_us)
         ]

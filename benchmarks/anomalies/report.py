@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from benchmarks.anomalies.peers import PEERS, Peer, alerts_of
 from benchmarks.anomalies.play import Played
 from benchmarks.anomalies.scenario import RECIPES
-from benchmarks.anomalies.score import KindScore, Told, added, belongs, score
+from benchmarks.anomalies.score import ANY, KindScore, Told, added, belongs, score
 from pipeline.rfc3339 import format_rfc3339
 
 ALL_KINDS = tuple(RECIPES)
@@ -48,7 +48,7 @@ def score_all(
         [
             score(
                 played.incidents,
-                [alert for alert in alerts(played) if alert.looks_like in kinds or kinds == ALL_KINDS],
+                [alert for alert in alerts(played) if alert.looks_like in {*kinds, ANY}],
                 kinds,
                 played.scenario.days,
                 window_us,

@@ -119,7 +119,8 @@ def generator_command(scenario: Scenario, events: Path, labels: Path) -> list[st
 def pipeline_command(
     scenario: Scenario, events: Path, output: Path, calendar: Path | None, window_seconds: int
 ) -> list[str]:
-    """The pipeline that reads it, with the defaults of its detectors."""
+    """The pipeline that reads it, with the defaults of its detectors but one: a night's window has only some
+    forty order messages, so `--min_validity_messages` is lowered."""
     return [
         sys.executable,
         "-m",

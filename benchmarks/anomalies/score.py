@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import NamedTuple
 
+ANY = "any"
+"""What an alert looks like that does not say what it has found."""
 AFTERMATH_WINDOWS = 2
 """An alert that opens so shortly after an incident is of it."""
 
@@ -114,8 +116,22 @@ def _score(
     return KindScore(name, len(of_kind), len(delays), len(alike), right, tuple(delays), days)
 
 
+MAY_TELL = {
+    "order_spike": {"order_spike"},
+    "order_drop": {"order_drop", "silence"},
+    "silence": {"silence", "order_drop"},
+    "order_drift": {"order_drift", "order_drop"},
+    "bad_deploy": {"bad_deploy", "order_drop"},
+    "fraud_burst": {"fraud_burst", "order_spike"},
+    "stock_out": {"stock_out"},
+}
+"""Which findings are right of an incident: broken orders are missing in the counts, fraud makes revenue."""
+
+
 def belongs(alert: Told, incident: Incident, window_us: int) -> bool:
-    """Whether the alert opened during the incident, or just after."""
+    """Whether the alert opened during the incident, or just after, and is of a kind that tells of it."""
+    if alert.looks_like not in {*MAY_TELL[incident.kind], ANY}:
+        return False
     return (
         alert.end_us > incident.start_us and alert.start_us < incident.end_us + AFTERMATH_WINDOWS * window_us
     )

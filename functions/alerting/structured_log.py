@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import threading
+from typing import Any
 
 _one_line_at_a_time = threading.Lock()
 
@@ -17,13 +18,22 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066
 def log_line(severity: str, message: str, **fields: object) -> None:
     """Write one line. severity: a Cloud Logging word, such as INFO, NOTICE, WARNING, ERROR or CRITICAL.
 
-    The control characters of the message and of texts among the fields are shown as their escapes.
+    The control characters of the message and of all texts in the fields are shown as their escapes.
     """
-    shown = {name: printable(value) if isinstance(value, str) else value for name, value in fields.items()}
-    line = json.dumps({"severity": severity, "message": printable(message), **shown})
+    line = json.dumps({"severity": severity, "message": printable(message), **_shown(fields)})
     with _one_line_at_a_time:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(str(name)): _shown(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(each) for each in value]
+    return value
 
 
 def printable(text: str, keep: str = "") -> str:

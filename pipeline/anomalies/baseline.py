@@ -92,7 +92,7 @@ class Baseline:
         "first_us",
         "hour_spreads",
         "hours",
-        "last_us",
+        "knows_the_day",
         "seen",
         "seen_by_hour",
         "seen_by_week_hour",
@@ -108,8 +108,9 @@ class Baseline:
         """Know nothing yet."""
         self.windows_per_day = windows_per_day
         self.first_us = 0
-        self.last_us = 0
         self.seen = 0
+        self.knows_the_day = False
+        """Whether a day has passed, of which most was seen: else hours have no factor."""
         self.fast = self.slow = self.smooth = 0.0
         self.hours = [0.0] * HOURS_OF_DAY
         self.seen_by_hour = [0] * HOURS_OF_DAY
@@ -122,16 +123,12 @@ class Baseline:
 
     @property
     def days(self) -> float:
-        """Days since the first window."""
-        return (self.last_us - self.first_us) / DAY_US if self.seen else 0.0
-
-    def knows_the_day(self, at_us: int) -> bool:
-        """Whether a whole day has been seen before `at_us`."""
-        return self.seen > 0 and at_us - self.first_us >= DAY_US
+        """Days that were learnt."""
+        return self.seen / self.windows_per_day
 
     def rhythm(self, at_us: int) -> float:
         """The factor of hour and weekday, as a logarithm; 0 during the first day."""
-        if not self.knows_the_day(at_us):
+        if not self.knows_the_day:
             return 0.0
         return sum(
             weight * (self.hours[hour % HOURS_OF_DAY] + self.week_hours[hour % HOURS_OF_WEEK])
@@ -143,7 +140,7 @@ class Baseline:
         if not self.seen:
             return None
         rhythm = self.rhythm(at_us)
-        if not self.knows_the_day(at_us):
+        if not self.knows_the_day:
             spread = max(_FIRST_DAY_SPREAD, 1.5 * self.spread.deviation)
             return Forecast(self.fast, None, spread)
         has_slow = self.slow_spread.count >= self.windows_per_day / 2
@@ -155,7 +152,7 @@ class Baseline:
 
         None while that is unknown: a weekend's level is none before the second week has taught it.
         """
-        if self.days < DAYS_BEFORE_DRIFT or self.drift.count < 3 * self.windows_per_day:
+        if self.days <= DAYS_BEFORE_DRIFT or self.drift.count < 3 * self.windows_per_day:
             return None
         return self.smooth - self.slow, self.drift.deviation
 
@@ -164,7 +161,7 @@ class Baseline:
         if not self.seen:
             self.first_us = at_us
             self.fast = self.slow = self.smooth = value
-        elif self.last_us - self.first_us < DAY_US <= at_us - self.first_us:
+        elif not self.knows_the_day and at_us - self.first_us >= DAY_US and self.days >= 0.5:
             self._begin_second_day(at_us)
         rhythm = self.rhythm(at_us)
         residual = value - self.fast - rhythm
@@ -175,8 +172,7 @@ class Baseline:
             self.hour_spreads[hour % HOURS_OF_DAY].learn(clipped, 1 / 150)
             self.fast += max(1 / (self.seen + 1), _weight(_FAST_HALF_LIFE_WINDOWS)) * clipped
         self.seen += 1
-        self.last_us = at_us
-        if not self.knows_the_day(at_us):
+        if not self.knows_the_day:
             # Hours are learnt against the first window, which stays where it is for this day.
             slot = hour % HOURS_OF_DAY
             self.seen_by_hour[slot] += 1
@@ -188,7 +184,7 @@ class Baseline:
 
     def accept(self, at_us: int, value: float) -> None:
         """Take the level of this window for the usual one from now on."""
-        change = value - self.rhythm(at_us) - self.slow if self.knows_the_day(at_us) else 0.0
+        change = value - self.rhythm(at_us) - self.slow if self.knows_the_day else 0.0
         self.fast = self.smooth = value - self.rhythm(at_us)
         self.slow += change
 
@@ -198,7 +194,7 @@ class Baseline:
 
     def return_to_slow(self) -> None:
         """After a gap: the level of the moment is unknown, that of the last days is the best guess."""
-        if self.knows_the_day(self.last_us):
+        if self.knows_the_day:
             self.fast = self.smooth = self.slow
 
     def _learn_slowly(self, at_us: int, value: float, rhythm: float) -> None:
@@ -234,6 +230,7 @@ class Baseline:
         self.hours = [
             hour - mean if seen else 0.0 for hour, seen in zip(self.hours, self.seen_by_hour, strict=True)
         ]
+        self.knows_the_day = True
         self.fast -= self.rhythm(at_us)
         self.smooth = self.slow
 

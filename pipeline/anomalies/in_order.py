@@ -7,11 +7,15 @@ from typing import Any, Protocol
 
 from pipeline.alerts import Alert
 from pipeline.anomalies.life import Window
+from pipeline.anomalies.settings import AnomalySettings
 from pipeline.anomalies.verdicts import Verdicts
 
 
 class Judge(Protocol):
     """Judges windows one after the other."""
+
+    def use(self, settings: AnomalySettings) -> None:
+        """Judge by other settings from now on: a job that was updated may have others than its state."""
 
     @property
     def wants_gaps(self) -> bool:

@@ -23,6 +23,10 @@ class LedgerJudge:
         self.validity: dict[str, Watch] = {}
         self.latency = Watch(Subject(LATENCY))
 
+    def use(self, settings: AnomalySettings) -> None:
+        """Judge by other settings from now on."""
+        self.settings = settings
+
     @property
     def wants_gaps(self) -> bool:
         """Whether a window without any message matters: while an alert waits to be resolved."""

@@ -32,7 +32,8 @@ class OrderWindow(NamedTuple):
 
     def with_part(self, other: OrderWindow) -> OrderWindow:
         """This with what another pane says of the same window: all orders, or one dimension."""
-        whole = other if not other.parts else self
+        # Each pane of all orders holds more than the ones before.
+        whole = other if not other.parts and other.orders >= self.orders else self
         return OrderWindow(
             whole.orders,
             whole.revenue,
@@ -53,6 +54,13 @@ class OrderJudge:
         self.parts = PartsJudge(settings)
         self.order_values = ValuesJudge(settings.unusual_order_factor, settings.cooldown_windows)
 
+    def use(self, settings: AnomalySettings) -> None:
+        """Judge by other settings from now on."""
+        self.settings = settings
+        self.whole.use(settings)
+        self.parts.use(settings)
+        self.order_values.use(settings.unusual_order_factor, settings.cooldown_windows)
+
     @property
     def wants_gaps(self) -> bool:
         """Whether a window without any order is worth judging: until there was none for a day."""
@@ -63,7 +71,7 @@ class OrderJudge:
         orders = observed or NO_ORDERS
         promotion = self.settings.promotions.factor(window.start_us, window.end_us)
         verdicts = self.whole.judge(window, orders.metrics(), promotion)
-        if orders.orders and promotion == 1.0:
+        if orders.orders:
             verdicts.alerts.extend(self.parts.judge(window, orders.parts, orders.orders))
         verdicts.alerts.extend(self.order_values.judge(window, orders.order_values))
         return verdicts

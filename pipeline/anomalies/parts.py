@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from pipeline.alerts import Alert
 from pipeline.anomalies import sentences
@@ -17,7 +18,7 @@ STRICTNESS = 1.3
 ORDERS_FACTOR = 2.5
 """Factor on `min_orders`."""
 MAX_PARTS = 100
-"""Values of a dimension that are judged, the first that come: a producer may send any number of them."""
+"""Values of a dimension that are judged: a producer may send any number of them."""
 
 _OFFSET = 0.5
 """Added to counts, so that none has a logarithm."""
@@ -41,11 +42,15 @@ class PartsJudge:
         self.settings = settings
         self.known: dict[str, dict[str, tuple[Series, Watch]]] = {}
 
+    def use(self, settings: AnomalySettings) -> None:
+        """Judge by other settings from now on."""
+        self.settings = settings
+
     def judge(self, window: Window, parts: Parts, all_orders: int) -> list[Alert]:
         """Judge the next window, of so many orders in all; more than none."""
         alerts: list[Alert] = []
         for dimension, counts in parts.items():
-            known = list(self._parts(dimension, counts))
+            known = self._parts(dimension, counts, all_orders)
             whole = self._without_outliers(window, known, counts, all_orders)
             accepted = False
             for value, (series, watch) in known:
@@ -117,13 +122,19 @@ class PartsJudge:
         words = sentences.part_moved(subject, orders, expected)
         return Breach(move(judgement), severity(judgement), words)
 
-    def _parts(self, dimension: str, counts: Mapping[str, int]) -> Iterator[Known]:
-        """The parts that are known, and new ones while there is room."""
+    def _parts(self, dimension: str, counts: Mapping[str, int], all_orders: int) -> list[Known]:
+        """The parts that are known, and new ones: where there is no room, in place of much smaller ones."""
         known = self.known.setdefault(dimension, {})
-        for value in sorted(counts):
+        new = sorted(
+            (value for value in counts if value not in known), key=lambda value: (-counts[value], value)
+        )
+        for value in new[:MAX_PARTS]:
             if len(known) >= MAX_PARTS:
-                break
-            if value not in known:
-                series = Series(self.settings.windows_per_day, offset=0.0)
-                known[value] = (series, Watch(Subject(COUNT, dimension, value)))
-        yield from list(known.items())
+                smallest = min(known, key=lambda each: (known[each][1].is_open, known[each][0].baseline.fast))
+                share = math.log((counts[value] + _OFFSET) / all_orders)
+                if known[smallest][1].is_open or share <= known[smallest][0].baseline.fast + math.log(2):
+                    break
+                del known[smallest]
+            series = Series(self.settings.windows_per_day, offset=0.0)
+            known[value] = (series, Watch(Subject(COUNT, dimension, value)))
+        return sorted(known.items())

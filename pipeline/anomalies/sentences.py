@@ -74,11 +74,6 @@ def accepted(metric: str, value: float) -> str:
     )
 
 
-def gave_up() -> str:
-    """A silence has lasted for a day."""
-    return "Not a single order has come for a day: windows are judged again once one comes."
-
-
 def low_validity(event_type: str, rejected: int, received: int, rate: float, least: float) -> str:
     """Too many messages were rejected."""
     of = "" if event_type == "all" else f" of type {event_type}"

@@ -102,7 +102,7 @@ class Series:
             self.baseline.learn(at_us, log_value, keeps_slow=keeps_slow)
             return False
         self.frozen_windows += 1
-        bound = settings.windows_per_day if self.baseline.knows_the_day(at_us) else settings.warmup_windows
+        bound = settings.windows_per_day if self.baseline.knows_the_day else settings.warmup_windows
         if self.frozen_windows < bound:
             return False
         self.frozen_windows = 0

@@ -8,9 +8,11 @@ was a dead letter; several at once are a delivery that has not come.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import median
 
 from pipeline.alerts import Alert
 from pipeline.anomalies import sentences
+from pipeline.anomalies.baseline import DAY_US
 from pipeline.anomalies.life import Breach, Measured, Subject, Watch, Window
 from pipeline.anomalies.settings import AnomalySettings
 from pipeline.anomalies.verdicts import Verdicts
@@ -64,25 +66,27 @@ class Moves:
 class Level:
     """The stock of one product, counted from where it was first seen."""
 
-    __slots__ = ("exceptions", "lows", "restock_units", "units")
+    __slots__ = ("exceptions", "lows", "moved_at_us", "sizes", "units")
 
     def __init__(self) -> None:
         self.units = 0
         self.exceptions = 0
+        self.moved_at_us = 0
         self.lows: tuple[int, ...] = ()
         """At the last restocks: a movement that became a dead letter shifts all that follow."""
-        self.restock_units = 0
+        self.sizes: tuple[int, ...] = ()
+        """Of the last restocks, in units."""
 
-    def move(self, moves: Moves) -> None:
+    def move(self, moves: Moves, at_us: int) -> None:
         """Take in a window's movements."""
+        self.moved_at_us = max(self.moved_at_us, at_us)
         if moves.restocks:
             before = self.units + moves.units - moves.restocked
             self.exceptions = self.exceptions + 1 if self.missing else 0
             if not self.missing or self.exceptions >= EXCEPTIONS_ALLOWED:
                 self.lows = (*self.lows, before)[-RESTOCKS_KEPT:]
-            self.restock_units = max(self.restock_units, moves.restocked // moves.restocks)
+            self.sizes = (*self.sizes, moves.restocked // moves.restocks)[-RESTOCKS_KEPT:]
         self.units += moves.units
-        self.find_lost_restock()
 
     @property
     def missing(self) -> int:
@@ -92,14 +96,19 @@ class Level:
         below = min(self.lows) - self.units
         return below if below > max(1, MARGIN_SHARE * self.restock_units) else 0
 
+    @property
+    def restock_units(self) -> int:
+        """What a restock usually brings."""
+        return int(median(self.sizes)) if self.sizes else 0
+
     def find_lost_restock(self) -> None:
-        """Stock cannot be far below nothing: a level that is has missed a restock, perhaps a dead letter."""
+        """Stock is never far below nothing: a level that is has missed a restock, perhaps a dead letter."""
         if self.missing > LOST_SHARE * self.restock_units:
             self.units += self.restock_units
 
 
 class StockJudge:
-    """The levels of one warehouse's products: seven numbers each, of at most `MAX_PRODUCTS`."""
+    """The levels of one warehouse's products: eleven numbers each, of at most `MAX_PRODUCTS`."""
 
     def __init__(self, settings: AnomalySettings, warehouse_id: str) -> None:
         self.settings = settings
@@ -116,10 +125,14 @@ class StockJudge:
     def judge(self, window: Window, observed: Mapping[str, Moves] | None) -> Verdicts:
         """Judge the next window. None: nothing moved."""
         moved = observed or {}
-        self._move(moved)
+        self._move(window, moved)
         cooldown = self.settings.cooldown_windows
         missing = sorted(
-            ((product, level.missing) for product, level in self.levels.items() if level.missing),
+            (
+                (product, level.missing)
+                for product, level in self.levels.items()
+                if level.missing and window.start_us - level.moved_at_us <= DAY_US
+            ),
             key=lambda each: (-each[1], each[0]),
         )
         most = self.settings.stock_min_products - 1
@@ -132,20 +145,22 @@ class StockJudge:
         if wrong:
             example = max(sorted(wrong), key=lambda product: wrong[product])
             words = sentences.wrong_way(self.warehouse_id, sum(wrong.values()), example)
-            breach = Breach("wrong_way", "error", words)
+            breach = Breach("wrong_way", "warning", words)
         told += self.wrong_way.observe(window, Measured(sum(wrong.values()), None, 0.0), breach, cooldown)
         return Verdicts(told, [])
 
     def correct(self, window: Window, observed: Mapping[str, Moves]) -> list[Alert]:
         """Movements that come late are counted in the levels; no alert is made of them."""
-        self._move(observed)
+        self._move(window, observed)
         return []
 
-    def _move(self, moved: Mapping[str, Moves]) -> None:
+    def _move(self, window: Window, moved: Mapping[str, Moves]) -> None:
         for product, moves in moved.items():
             level = self.levels.get(product)
             if level is None:
                 if len(self.levels) >= MAX_PRODUCTS:
                     continue
                 level = self.levels[product] = Level()
-            level.move(moves)
+            level.move(moves, window.start_us)
+            if not self.running_out.is_open:  # several at once are no dead letters, however far they fall
+                level.find_lost_restock()

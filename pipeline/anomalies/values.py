@@ -65,7 +65,7 @@ class OrderValues:
 
 
 class UsualValues:
-    """What the orders of one category usually come to: at most some 8,000 counts."""
+    """What the orders of one category usually come to: at most some 4,200 counts."""
 
     __slots__ = ("counts", "decayed_at_us", "told")
 
@@ -122,9 +122,13 @@ class ValuesJudge:
         self.cooldown_windows = cooldown_windows
         self.known: dict[str, tuple[UsualValues, Watch]] = {}
 
+    def use(self, factor: float, cooldown_windows: int) -> None:
+        """Judge by other settings from now on."""
+        self.factor, self.cooldown_windows = factor, cooldown_windows
+
     def judge(self, window: Window, values: Mapping[str, OrderValues]) -> list[Alert]:
         """Judge the next window's orders by category."""
-        for category in sorted(values):
+        for category in sorted(values, key=lambda each: (-sum(values[each].counts.values()), each)):
             if category not in self.known and len(self.known) < MAX_CATEGORIES:
                 watch = Watch(Subject("order_value", "category", category))
                 self.known[category] = (UsualValues(), watch)

@@ -16,7 +16,7 @@ COUNT, AVERAGE, REVENUE = "order_count", "average_order_value", "revenue"
 METRICS = (COUNT, AVERAGE, REVENUE)
 DRIFTING = (COUNT, AVERAGE)
 _HAS_ONLY_BEGUN = 8.0
-"""So many times as many orders as before, on the first day, are no spike: the stream has only begun."""
+"""So many times as many orders as in the first windows, or as too few to judge, are no spike."""
 _DRIFT_LASTS_DAYS = 2
 """After which the new level is the usual one."""
 
@@ -36,6 +36,10 @@ class WholeJudge:
         self.silent_windows = 0
         self.missed_orders = 0.0
         """Orders that were expected of the silent windows."""
+
+    def use(self, settings: AnomalySettings) -> None:
+        """Judge by other settings from now on."""
+        self.settings = settings
 
     @property
     def gave_up(self) -> bool:
@@ -81,7 +85,9 @@ class WholeJudge:
         if not values[COUNT]:
             self.silent_windows += 1
             return
-        if self.gave_up:
+        if self.gave_up and not self.series[COUNT].baseline.knows_the_day:
+            self.series = _new_series(self.settings)  # a few stray windows, long ago, say nothing of today
+        elif self.gave_up:
             for series in self.series.values():
                 series.baseline.return_to_slow()
         self.silent_windows, self.missed_orders = 0, 0.0
@@ -95,9 +101,12 @@ class WholeJudge:
             self.saw_first = orders > 0
             return True
         baseline = self.series[COUNT].baseline
-        if baseline.seen == 0 or baseline.knows_the_day(window.middle_us):
+        if baseline.seen == 0 or baseline.knows_the_day:
             return False
-        if self.series[COUNT].log(orders) - baseline.fast <= math.log(_HAS_ONLY_BEGUN):
+        knows_little = baseline.seen < self.settings.warmup_windows or (
+            self.series[COUNT].usual(window.middle_us) < self.settings.min_orders
+        )
+        if not knows_little or self.series[COUNT].log(orders) - baseline.fast <= math.log(_HAS_ONLY_BEGUN):
             return False
         self.series = _new_series(self.settings)
         return True
@@ -163,7 +172,7 @@ class WholeJudge:
         drift = self.drifts.get(metric)
         now = measured(value, judgement)
         if self.gave_up:
-            return watch.end(window, now, sentences.gave_up())
+            return []  # enough was said; it is resolved when orders come
         silent = breach is not None and breach.kind == "silence"  # teaches nothing; it gives up after a day
         accepted = (promotion == 1.0 and not silent) and series.learn(
             window.middle_us,

@@ -14,14 +14,13 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.timestamp import Timestamp
 
 from pipeline.alerts import Alert
-from pipeline.anomalies.in_order import InOrder
 from pipeline.anomalies.settings import AnomalySettings
 from pipeline.anomalies.verdicts import Expectation, Verdicts
 from pipeline.clock import now_us
 from pipeline.transforms.observations import (
     Observation,
     assemble,
-    new_judge,
+    judge_of,
     observe_ledger,
     observe_orders,
     observe_stock,
@@ -121,7 +120,7 @@ class _JudgeAll(beam.DoFn):
 
     def process(self, element: tuple[str, Iterable[Observation]]) -> Iterator[list[Alert] | TaggedOutput]:
         key, observations = element
-        in_order = new_judge(key, self.settings)
+        in_order = judge_of(key, self.settings)
         yield from _give_out(in_order.advance(assemble(key, observations)))
 
 
@@ -129,7 +128,8 @@ class _JudgeInOrder(beam.DoFn):
     """Panes come in any order: they wait until the watermark says that no earlier one is to come."""
 
     WAITING = BagStateSpec("waiting", PickleCoder())
-    JUDGE = ReadModifyWriteStateSpec("judge", PickleCoder())  # (key, InOrder)
+    JUDGE = ReadModifyWriteStateSpec("judge", PickleCoder())  # (key, InOrder): large, written once a window
+    NEXT = ReadModifyWriteStateSpec("next", PickleCoder())  # (start of the next window, end of the next gap)
     NEXT_END = TimerSpec("next_end", TimeDomain.WATERMARK)
 
     def __init__(self, settings: AnomalySettings) -> None:
@@ -140,19 +140,25 @@ class _JudgeInOrder(beam.DoFn):
         element: tuple[str, Observation],
         waiting: Any = beam.DoFn.StateParam(WAITING),
         judge_state: Any = beam.DoFn.StateParam(JUDGE),
+        next_state: Any = beam.DoFn.StateParam(NEXT),
         next_end: Any = beam.DoFn.TimerParam(NEXT_END),
     ) -> Iterator[list[Alert]]:
         key, observation = element
-        in_order = self._in_order(key, judge_state.read())
-        if observation.is_late:
-            corrected = in_order.correct(observation.window_start_us, observation.observed)
-            judge_state.write((key, in_order))
-            if corrected:
-                yield corrected
+        next_start_us, gap_end_us = next_state.read() or (None, None)
+        is_judged = next_start_us is not None and observation.window_start_us < next_start_us
+        if not is_judged:
+            if next_start_us is None:
+                judge_state.write((key, judge_of(key, self.settings)))
+            waiting.add(observation)
+            _wake(next_end, gap_end_us, waiting.read())
             return
+        in_order = judge_of(key, self.settings, judge_state.read()[1])
+        corrected: list[Alert] = []
+        for start_us, observed in assemble(key, [observation]).items():
+            corrected += in_order.correct(start_us, observed)
         judge_state.write((key, in_order))
-        waiting.add(observation)
-        self._wake(next_end, in_order, waiting.read())
+        if corrected:
+            yield corrected
 
     @on_timer(NEXT_END)
     def judge_waiting(
@@ -160,29 +166,30 @@ class _JudgeInOrder(beam.DoFn):
         fired_at: Timestamp = beam.DoFn.TimestampParam,
         waiting: Any = beam.DoFn.StateParam(WAITING),
         judge_state: Any = beam.DoFn.StateParam(JUDGE),
+        next_state: Any = beam.DoFn.StateParam(NEXT),
         next_end: Any = beam.DoFn.TimerParam(NEXT_END),
     ) -> Iterator[list[Alert] | TaggedOutput]:
         if fired_at.micros > now_us():
             return  # a drain closes windows before they have ended: what they lack is no anomaly
-        key, in_order = judge_state.read()
+        key, stored = judge_state.read()
+        in_order = judge_of(key, self.settings, stored)
         due: list[Observation] = []
         kept: list[Observation] = []
         for observation in waiting.read():
             (due if observation.window_end_us <= fired_at.micros else kept).append(observation)
         yield from _give_out(in_order.advance(assemble(key, due), fired_at.micros))
         judge_state.write((key, in_order))
+        next_state.write((in_order.next_start_us, in_order.next_gap_end_us))
         waiting.clear()
         for observation in kept:
             waiting.add(observation)
-        self._wake(next_end, in_order, kept)
+        _wake(next_end, in_order.next_gap_end_us, kept)
 
-    def _in_order(self, key: str, stored: tuple[str, InOrder] | None) -> InOrder:
-        return new_judge(key, self.settings) if stored is None else stored[1]
 
-    def _wake(self, next_end: Any, in_order: InOrder, waiting: Iterable[Observation]) -> None:
-        ends = [observation.window_end_us for observation in waiting]
-        gap_end_us = in_order.next_gap_end_us
-        if gap_end_us is not None:
-            ends.append(gap_end_us)
-        if ends:
-            next_end.set(beam_timestamp(min(ends)))
+def _wake(next_end: Any, gap_end_us: int | None, waiting: Iterable[Observation]) -> None:
+    """Set the timer to when something is next to be judged."""
+    ends = [observation.window_end_us for observation in waiting]
+    if gap_end_us is not None:
+        ends.append(gap_end_us)
+    if ends:
+        next_end.set(beam_timestamp(min(ends)))

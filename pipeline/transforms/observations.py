@@ -9,11 +9,15 @@ from pipeline.anomalies.in_order import InOrder, Judge
 from pipeline.anomalies.ledger import LedgerJudge
 from pipeline.anomalies.orders import NO_ORDERS, OrderJudge, OrderWindow
 from pipeline.anomalies.settings import AnomalySettings
-from pipeline.anomalies.stock import StockJudge
+from pipeline.anomalies.stock import Moves
+from pipeline.anomalies.warehouses import WarehousesJudge, bucket_of
+from pipeline.rows import content_id
 from pipeline.transforms.windowed_sums import Revision
 
 ORDERS, LEDGER = "orders", "ledger"
-_WAREHOUSE = "warehouse "
+_STOCK = "stock "
+LONGEST_VALUE = 128
+"""Characters of a dimension's value that state and alerts keep; the contract bounds no category."""
 
 
 class Observation(NamedTuple):
@@ -23,7 +27,7 @@ class Observation(NamedTuple):
     window_end_us: int
     is_late: bool
     observed: Any
-    """OrderWindow, {event_type: Counts} or {product_id: Moves}."""
+    """OrderWindow, {event_type: Counts} or {warehouse_id: {product_id: Moves}}."""
 
 
 def observe_orders(revision: Revision) -> tuple[str, Observation] | None:
@@ -47,7 +51,12 @@ def observe_ledger(revision: Revision) -> tuple[str, Observation] | None:
 
 def observe_stock(revision: Revision) -> tuple[str, Observation] | None:
     """The movements of a window in one warehouse."""
-    return _keyed(_WAREHOUSE + revision.group, revision, revision.parts)
+    return _keyed(f"{_STOCK}{bucket_of(revision.group)}", revision, {revision.group: revision.parts})
+
+
+def short(value: str) -> str:
+    """A dimension's value, cut to `LONGEST_VALUE`; different ones stay different."""
+    return value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 33]}…{content_id([value])}"
 
 
 def _keyed(key: str, revision: Revision, observed: Any) -> tuple[str, Observation] | None:
@@ -58,22 +67,37 @@ def _keyed(key: str, revision: Revision, observed: Any) -> tuple[str, Observatio
 
 
 def assemble(key: str, observations: Iterable[Observation]) -> dict[int, Any]:
-    """What was observed of each window, by its start."""
+    """What was observed of each window, by its start: the panes of a window put together."""
     windows: dict[int, Any] = {}
     for observation in observations:
         start_us, observed = observation.window_start_us, observation.observed
         if key == ORDERS:
             windows[start_us] = windows.get(start_us, NO_ORDERS).with_part(observed)
+        elif key.startswith(_STOCK):
+            _add(windows.setdefault(start_us, {}), observed)
         else:
             windows[start_us] = observed
     return windows
 
 
-def new_judge(key: str, settings: AnomalySettings) -> InOrder:
-    """The judge of a key, who knows nothing yet."""
+def _add(movements: dict[str, dict[str, Moves]], others: dict[str, dict[str, Moves]]) -> None:
+    for warehouse_id, products in others.items():
+        into = movements.setdefault(warehouse_id, {})
+        for product_id, moves in products.items():
+            into.setdefault(product_id, Moves()).add(moves)
+
+
+def judge_of(key: str, settings: AnomalySettings, stored: InOrder | None = None) -> InOrder:
+    """The judge of a key: the one that was stored, by the settings of now, else one who knows nothing."""
+    seconds = settings.ledger_window_seconds if key == LEDGER else settings.window_seconds
+    if stored is not None and stored.window_us == seconds * 1_000_000:
+        stored.judge.use(settings)
+        return stored
+    judge: Judge
     if key == LEDGER:
-        return InOrder(LedgerJudge(settings), settings.ledger_window_seconds * 1_000_000)
-    judge: Judge = (
-        OrderJudge(settings) if key == ORDERS else StockJudge(settings, key.removeprefix(_WAREHOUSE))
-    )
-    return InOrder(judge, settings.window_seconds * 1_000_000)
+        judge = LedgerJudge(settings)
+    elif key == ORDERS:
+        judge = OrderJudge(settings)
+    else:
+        judge = WarehousesJudge(settings)
+    return InOrder(judge, seconds * 1_000_000)

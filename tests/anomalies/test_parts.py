@@ -125,10 +125,20 @@ def test_a_part_that_stays_is_accepted_after_a_day() -> None:
     assert "is taken for the usual from now on" in alerts[-1].summary
 
 
-def test_a_bounded_number_of_parts_is_followed_the_first_that_come() -> None:
+def test_a_bounded_number_of_parts_is_followed() -> None:
     judge = PartsJudge(SETTINGS)
     for number in range(3):
         countries = {f"{each:03d}": 10 for each in range(number * 60, number * 60 + 60)}
         judge.judge(window(number), {"country": countries, "status": {"pending": 600}}, 600)
-    assert sorted(judge.known["country"]) == [f"{each:03d}" for each in range(MAX_PARTS)]
+        assert len(judge.known["country"]) <= MAX_PARTS
     assert list(judge.known["status"]) == ["pending"]
+
+
+def test_a_large_part_takes_the_place_of_a_small_one() -> None:
+    judge = PartsJudge(SETTINGS)
+    junk = {f"!{each:03d}": 1 for each in range(2 * MAX_PARTS)}
+    judge.judge(window(0), {"category": junk}, 200)
+    judge.judge(window(1), {"category": {"kitchen": 500, "garden": 1, **junk}}, 701)
+    assert len(judge.known["category"]) == MAX_PARTS
+    assert "kitchen" in judge.known["category"]
+    assert "garden" not in judge.known["category"]

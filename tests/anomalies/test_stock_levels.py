@@ -181,7 +181,7 @@ def test_movements_that_go_the_wrong_way_are_one_alert_which_gaps_resolve() -> N
     (alert,) = warehouse.see(("sale", 3), ("restock", -1), ("sale", -1))
     assert (alert.kind, alert.severity, alert.value, alert.metric) == (
         "wrong_way",
-        "error",
+        "warning",
         2.0,
         "wrong_way_movements",
     )
@@ -225,9 +225,10 @@ def test_moves_add_up_in_any_order(movements: list[Movement], data: st.DataObjec
 @given(st.lists(_movements, max_size=20))
 def test_a_level_is_the_sum_of_its_movements_and_lost_restocks(windows: list[list[Movement]]) -> None:
     level, lost = Level(), 0
-    for movements in windows:
+    for number, movements in enumerate(windows):
         before = level.units
-        level.move(moves_of(*movements))
+        level.move(moves_of(*movements), number)
+        level.find_lost_restock()
         found = level.units - before - sum(units for _, units in movements)
         assert found in (0, level.restock_units)
         lost += found
@@ -237,11 +238,33 @@ def test_a_level_is_the_sum_of_its_movements_and_lost_restocks(windows: list[lis
 
 def test_a_level_far_below_nothing_has_missed_a_restock() -> None:
     warehouse = restocked_at(-100)
-    assert warehouse.sell(10, 10) == []
-    assert told(warehouse.sell(50)) == [("stock_low", "open", 1.0)]
-    warehouse.sell(1)
+    warehouse.judge.settings = SETTINGS._replace(stock_min_products=2)
+    assert warehouse.sell(10, 10) + warehouse.sell(51) == []
     assert warehouse.judge.levels["p-1"].units == -100 - 51 + 100
     assert warehouse.judge.levels["p-1"].missing == 0
+
+
+def test_what_is_told_of_as_running_out_is_no_lost_restock_however_far_it_falls() -> None:
+    warehouse = restocked_at(-100)
+    warehouse.sell(10, 10)
+    assert told(warehouse.sell(50)) == [("stock_low", "open", 1.0)]
+    assert told(warehouse.sell(30)) == [("stock_low", "ongoing", 1.0)]
+    assert warehouse.judge.levels["p-1"].missing == 80
+
+
+def test_one_mistaken_restock_hides_nothing() -> None:
+    warehouse = restocked_at(-100)
+    warehouse.see(("restock", 100_000_000), ("damage", -100_000_000))
+    assert warehouse.judge.levels["p-1"].restock_units == 100
+
+
+def test_a_product_that_nobody_moves_any_more_is_forgotten_after_a_day() -> None:
+    warehouse = restocked_at(-100)
+    warehouse.sell(10, 10)
+    assert told(warehouse.sell(20)) == [("stock_low", "open", 1.0)]
+    states = [state for _ in range(300) for _, state, _ in told(warehouse.see(("sale", -1), product="p-2"))]
+    assert states[-1] == "resolved"
+    assert states.count("ongoing") == 288
 
 
 @pytest.mark.parametrize(("products", "alerts"), [(2, 0), (3, 1)])

