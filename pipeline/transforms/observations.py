@@ -25,7 +25,6 @@ class Observation(NamedTuple):
 
     window_start_us: int
     window_end_us: int
-    is_late: bool
     observed: Any
     """OrderWindow, {event_type: Counts} or {warehouse_id: {product_id: Moves}}."""
 
@@ -38,8 +37,9 @@ def observe_orders(revision: Revision) -> tuple[str, Observation] | None:
     elif revision.pane_timing == "late":
         return None
     else:
-        counts = {value: each.orders for value, each in totals.items()}
-        values = {value: each.order_values for value, each in totals.items() if each.order_values is not None}
+        named = {_short(value): each for value, each in totals.items()}
+        counts = {value: each.orders for value, each in named.items()}
+        values = {value: each.order_values for value, each in named.items() if each.order_values is not None}
         observed = OrderWindow(0, 0.0, {revision.group: counts}, values)
     return _keyed(ORDERS, revision, observed)
 
@@ -54,7 +54,7 @@ def observe_stock(revision: Revision) -> tuple[str, Observation] | None:
     return _keyed(f"{_STOCK}{bucket_of(revision.group)}", revision, {revision.group: revision.parts})
 
 
-def short(value: str) -> str:
+def _short(value: str) -> str:
     """A dimension's value, cut to `LONGEST_VALUE`; different ones stay different."""
     return value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 33]}…{content_id([value])}"
 
@@ -62,8 +62,7 @@ def short(value: str) -> str:
 def _keyed(key: str, revision: Revision, observed: Any) -> tuple[str, Observation] | None:
     if revision.pane_timing == "early":
         return None
-    is_late = revision.pane_timing == "late"
-    return key, Observation(revision.window_start_us, revision.window_end_us, is_late, observed)
+    return key, Observation(revision.window_start_us, revision.window_end_us, observed)
 
 
 def assemble(key: str, observations: Iterable[Observation]) -> dict[int, Any]:
