@@ -8,8 +8,8 @@ import orjson
 
 from pipeline.bigquery_rows import Row
 from pipeline.publishing import OutgoingMessage
-from pipeline.rfc3339 import MAX_US, MIN_US, format_rfc3339
-from pipeline.rows import content_id, row_of
+from pipeline.rfc3339 import format_rfc3339
+from pipeline.rows import content_id, row_of, time_column
 
 SEVERITIES = ("info", "warning", "error", "critical")
 """From the least to the most severe."""
@@ -56,7 +56,7 @@ def alert_query(alert: Alert, dataset: str | None) -> str | None:
         return None
     length_us = alert.window_end_us - alert.window_start_us
     since, until = (
-        format_rfc3339(max(MIN_US, min(MAX_US, at_us)))
+        time_column(at_us)
         for at_us in (
             alert.opened_at_us - _QUERIED_WINDOWS * length_us,
             alert.window_end_us + _QUERIED_WINDOWS * length_us,
@@ -96,8 +96,8 @@ def alert_columns(
         "metric": alert.metric,
         "dimension": alert.dimension,
         "dimension_value": alert.dimension_value,
-        "window_start": _time(alert.window_start_us),
-        "window_end": _time(alert.window_end_us),
+        "window_start": time_column(alert.window_start_us),
+        "window_end": time_column(alert.window_end_us),
         "value": alert.value,
         "expected_low": alert.expected_low,
         "expected_high": alert.expected_high,
@@ -105,7 +105,7 @@ def alert_columns(
         "summary": alert.summary,
         "run_id": run_id,
         "emitted_at": format_rfc3339(emitted_at_us),
-        "opened_at": _time(alert.opened_at_us),
+        "opened_at": time_column(alert.opened_at_us),
         "breaches": None if alert.kind in SINGLE_FINDINGS else alert.breaches,
         "query": alert_query(alert, dataset),
     }
@@ -126,7 +126,3 @@ def alert_message(
         orjson.dumps(alert_columns(alert, run_id, emitted_at_us, dataset)),
         {"alert_id": alert.alert_id, "kind": alert.kind, "severity": alert.severity, "state": alert.state},
     )
-
-
-def _time(at_us: int) -> str:
-    return format_rfc3339(max(MIN_US, min(MAX_US, at_us)))

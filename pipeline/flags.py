@@ -209,11 +209,7 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
             1,
         ),
         Flag(
-            "stock_min_products",
-            "Products of a warehouse that must run out at once for an alert.",
-            3,
-            int,
-            1,
+            "stock_min_products", "Products of a warehouse that must run out at once for an alert.", 3, int, 1
         ),
         Flag("min_validity_rate", "Share of messages that must not be rejected.", 0.9, float, 0, 1),
         Flag("min_validity_messages", "Messages a window needs for its validity to be judged.", 50, int, 1),

@@ -36,12 +36,19 @@ def row_of(columns: Mapping[str, Any], key: Iterable[object]) -> Row:
     return Row(content_id(key), orjson.dumps(present))
 
 
+def time_column(at_us: int) -> str:
+    """RFC 3339 text of a time, within what BigQuery's timestamps hold.
+
+    The first window of the year 1 may begin before it, the last one of 9999 ends after it.
+    """
+    return format_rfc3339(max(MIN_US, min(MAX_US, at_us)))
+
+
 def revision_columns(revision: Revision, run: Run, emitted_at_us: int) -> dict[str, Any]:
     """The columns every table of revisions has."""
     return {
-        # The first window of the year 1 may begin before it, the last one of 9999 ends after it.
-        "window_start": format_rfc3339(max(MIN_US, revision.window_start_us)),
-        "window_end": format_rfc3339(min(MAX_US, revision.window_end_us)),
+        "window_start": time_column(revision.window_start_us),
+        "window_end": time_column(revision.window_end_us),
         "run_id": run.run_id,
         "run_mode": run.run_mode,
         "pane_index": revision.pane_index,

@@ -9,11 +9,6 @@ from pipeline.anomalies.life import Subject
 from pipeline.anomalies.series import Range
 
 _NAMES = {"order_count": "Orders", "revenue": "Revenue", "average_order_value": "The average order value"}
-_NAMES_IN_SENTENCE = {
-    "order_count": "orders",
-    "revenue": "revenue",
-    "average_order_value": "the average order value",
-}
 _EXAMPLES = 3
 
 

@@ -40,25 +40,24 @@ class OrderValues:
         """Count one order."""
         bucket = bucket_of(value)
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
-        largest = self.largest
-        if len(largest) < LARGEST_KEPT or (value, order_id) > largest[-1]:
-            self._keep((value, order_id))
+        self._keep((value, order_id))
 
     def add(self, other: OrderValues) -> None:
         """Count what another one has counted."""
         for bucket, count in other.counts.items():
             self.counts[bucket] = self.counts.get(bucket, 0) + count
-        largest = self.largest
         for each in other.largest:
-            if len(largest) < LARGEST_KEPT or each > largest[-1]:
-                self._keep(each)
+            self._keep(each)
 
     def _keep(self, large: Large) -> None:
-        if large in self.largest or any(order_id == large[1] for _, order_id in self.largest):
+        largest = self.largest
+        if len(largest) == LARGEST_KEPT and large <= largest[-1]:
+            return
+        if any(order_id == large[1] for _, order_id in largest):
             return  # the same order in another status
-        self.largest.append(large)
-        self.largest.sort(reverse=True)
-        del self.largest[LARGEST_KEPT:]
+        largest.append(large)
+        largest.sort(reverse=True)
+        del largest[LARGEST_KEPT:]
 
     def __reduce__(self) -> tuple[type[OrderValues], tuple[dict[int, int], list[Large]]]:
         return OrderValues, (self.counts, self.largest)

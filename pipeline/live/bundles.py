@@ -46,10 +46,13 @@ def _process_without_late_holds(evaluator: Any, element: Any) -> None:
     state = evaluator._step_context.get_keyed_state(key)
     manager = evaluator._evaluation_context._watermark_manager
     reached = manager.get_watermarks(evaluator._applied_ptransform).output_watermark
-    for held in state.state.values():
-        if held.get("watermark") and min(held["watermark"]) < reached:
-            del held["watermark"]  # without it a pane is stamped with its window's end, which is the same
-    evaluator.keyed_holds[key] = state.get_earliest_hold()
+    late = [
+        held for held in state.state.values() if held.get("watermark") and min(held["watermark"]) < reached
+    ]
+    for held in late:
+        del held["watermark"]  # without it a pane is stamped with its window's end, which is the same
+    if late:
+        evaluator.keyed_holds[key] = state.get_earliest_hold()
 
 
 class _PickledOnce:

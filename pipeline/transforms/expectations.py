@@ -10,8 +10,8 @@ from pipeline.anomalies.verdicts import Expectation
 from pipeline.bigquery_rows import Row
 from pipeline.chunks import Chunk
 from pipeline.clock import now_us
-from pipeline.rfc3339 import MAX_US, MIN_US, format_rfc3339
-from pipeline.rows import Run, row_of
+from pipeline.rfc3339 import format_rfc3339
+from pipeline.rows import Run, row_of, time_column
 
 
 class ToExpectationRows(beam.PTransform):
@@ -29,8 +29,8 @@ def expectation_row(expectation: Expectation, run: Run, emitted_at_us: int) -> R
     """The row of metric_expectations."""
     window, subject = expectation.window, expectation.subject
     columns = {
-        "window_start": format_rfc3339(max(MIN_US, window.start_us)),
-        "window_end": format_rfc3339(min(MAX_US, window.end_us)),
+        "window_start": time_column(window.start_us),
+        "window_end": time_column(window.end_us),
         "metric": subject.metric,
         "dimension": subject.dimension,
         "dimension_value": subject.dimension_value,
