@@ -1,0 +1,183 @@
+"""Pub/Sub: topics gone or refusing, everything delivered twice, everything standing still."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from local.chaos.pubsub_proxy import ACKNOWLEDGE, PUBLISH, Forward, Rule, refuse, refuse_publishing, topic_of
+from local.chaos.trial import Scenario, Trial
+from local.errors import StackError
+
+LEAST_SECONDS, MOST_SECONDS = 3.0, 6.0
+"""Of an outage."""
+ALERTS_COME = {"min_validity_messages": 5, "anomaly_warmup_windows": 4}
+MANY_LETTERS = {"malformed_share": 0.3}
+"""Each window has so many of them that an alert of low validity opens."""
+
+
+def topic_missing(trial: Trial, topic: str) -> None:
+    """Delete a topic and create it again; what was published before stays with its subscription."""
+    trial.wait_until_flowing()
+    trial.pause(0.3, 2)
+    with trial.outage():
+        trial.site.delete_topic(topic)
+        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+        trial.site.create_topic(topic)
+
+
+def topic_refuses(trial: Trial, topic: str) -> None:
+    """Answer UNAVAILABLE to whatever is published to a topic."""
+    rule = refuse_publishing(topic, grpc.StatusCode.UNAVAILABLE)
+    trial.wait_until_flowing()
+    trial.pause(0.3, 2)
+    with trial.outage(), trial.pubsub.fault(rule):
+        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+
+
+def refuses(trial: Trial) -> None:
+    """Answer UNAVAILABLE to everything."""
+    trial.wait_until_flowing()
+    trial.pause(0.3, 2)
+    with trial.outage(), trial.pubsub.fault(refuse(grpc.StatusCode.UNAVAILABLE)):
+        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+
+
+def stands_still(trial: Trial) -> None:
+    """Stop the server's process for a while: connections stay, and nothing moves."""
+    pid = trial.stack.service("pubsub").pid
+    if pid is None:
+        raise StackError("The stack has no Pub/Sub server.")
+    trial.wait_until_flowing()
+    trial.pause(0.3, 2)
+    with trial.outage():
+        os.killpg(pid, signal.SIGSTOP)
+        try:
+            trial.pause(LEAST_SECONDS, MOST_SECONDS)
+        finally:
+            os.killpg(pid, signal.SIGCONT)
+
+
+def connections_cut(trial: Trial) -> None:
+    """Break every connection and take no new one for a while."""
+    trial.wait_until_flowing()
+    trial.pause(0.3, 2)
+    with trial.outage():
+        trial.pubsub.cut()
+        trial.pause(1, MOST_SECONDS)
+        trial.pubsub.open()
+
+
+def swallow_first_acknowledgements(trial: Trial) -> Rule:
+    """Say yes to the first acknowledgement of each message and tell Pub/Sub nothing of it."""
+    swallowed: set[str] = set()
+    lock = threading.Lock()
+
+    def rule(method: str, request: bytes, forward: Forward) -> bytes:
+        if method != ACKNOWLEDGE:
+            return forward(request)
+        with lock:
+            message_ids = set(trial.pubsub.message_ids(request))
+            is_new = not message_ids <= swallowed
+            swallowed.update(message_ids)
+        return bytes(Empty().SerializeToString()) if is_new else forward(request)
+
+    return rule
+
+
+def redelivered(trial: Trial) -> None:
+    """Lose every acknowledgement once, so that everything comes twice."""
+    with trial.pubsub.fault(swallow_first_acknowledgements(trial)):
+        trial.wait_until_flowing()
+        trial.producer.finish()
+        trial.wait_for(trial.has_acknowledged_everything, 90.0, "Something is not acknowledged")
+
+
+def redelivered_after_kill(trial: Trial) -> None:
+    """Lose every acknowledgement, then kill the pipeline: the next one gets everything once more."""
+    empty = bytes(Empty().SerializeToString())
+
+    def rule(method: str, request: bytes, forward: Forward) -> bytes:
+        return empty if method == ACKNOWLEDGE else forward(request)
+
+    with trial.pubsub.fault(rule):
+        trial.wait_until_flowing()
+        trial.producer.finish()
+        trial.pause(0.3, 3)
+        trial.supervisor.kill()
+    trial.supervisor.wait_until_reading()
+
+
+class PublishTwice:
+    """Publishes what goes to a topic once more some seconds later, as a publisher that heard no answer."""
+
+    def __init__(self, topic: str, seconds: float) -> None:
+        """Repeat after `seconds`."""
+        self._topic, self._seconds = topic, seconds
+        self.pending: list[threading.Thread] = []
+
+    def rule(self, method: str, request: bytes, forward: Forward) -> bytes:
+        """Let everything pass, and what is published twice."""
+        answer = forward(request)
+        if method == PUBLISH and topic_of(request) == self._topic:
+            self.pending.append(threading.Thread(target=self._again, args=(request, forward), daemon=True))
+            self.pending[-1].start()
+        return answer
+
+    def _again(self, request: bytes, forward: Forward) -> None:
+        time.sleep(self._seconds)
+        forward(request)
+
+
+def published_twice(trial: Trial) -> None:
+    """Publish everything twice, each time with an id of its own."""
+    twice = PublishTwice(trial.site.events_topic, trial.rng.uniform(3, 5))
+    with trial.pubsub.fault(twice.rule):
+        trial.producer.finish()
+        for thread in twice.pending:
+            thread.join(30.0)
+
+
+PUBSUB = (
+    Scenario(
+        "dlq-topic-missing",
+        "The DLQ topic is deleted, then there again.",
+        lambda trial: topic_missing(trial, trial.site.dlq_topic),
+        recovered_when="acknowledged",
+    ),
+    Scenario(
+        "dlq-topic-refuses",
+        "The DLQ topic answers UNAVAILABLE.",
+        lambda trial: topic_refuses(trial, trial.site.dlq_topic),
+        recovered_when="acknowledged",
+    ),
+    Scenario(
+        "alerts-topic-missing",
+        "The alerts topic is deleted, then there again.",
+        lambda trial: topic_missing(trial, trial.site.alerts_topic),
+        generator=MANY_LETTERS,
+        pipeline=ALERTS_COME,
+    ),
+    Scenario(
+        "alerts-topic-refuses",
+        "The alerts topic answers UNAVAILABLE.",
+        lambda trial: topic_refuses(trial, trial.site.alerts_topic),
+        generator=MANY_LETTERS,
+        pipeline=ALERTS_COME,
+    ),
+    Scenario("pubsub-refuses", "Pub/Sub answers UNAVAILABLE to everything.", refuses),
+    Scenario("pubsub-stands-still", "The Pub/Sub server's process is stopped, and goes on.", stands_still),
+    Scenario("pubsub-connections-cut", "All connections to Pub/Sub break, and no new one.", connections_cut),
+    Scenario("redelivered", "Every acknowledgement is lost once: everything comes twice.", redelivered),
+    Scenario(
+        "redelivered-after-kill",
+        "No acknowledgement arrives, then kill -9: everything comes once more.",
+        redelivered_after_kill,
+    ),
+    Scenario("published-twice", "Everything is published twice, seconds apart.", published_twice),
+)

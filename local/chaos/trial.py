@@ -1,0 +1,271 @@
+"""One scenario with one seed: everything runs, the faults happen, and what came of it is measured."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from local.chaos.expected import Expected
+from local.chaos.http_proxy import HttpProxy
+from local.chaos.inserts import InsertJournal
+from local.chaos.outcome import Outcome, collect
+from local.chaos.producer import Producer
+from local.chaos.pubsub_proxy import PubsubProxy
+from local.chaos.site import Site, rows_of_file
+from local.chaos.supervisor import Supervisor
+from local.errors import StackError
+from local.stack import Stack
+from pipeline.contract import Contract
+
+FLOWING_ROWS = 30
+SETTLE_SECONDS = 150.0
+"""So long after the last fault everything must be acknowledged; what is not is lost."""
+QUIET_SECONDS = 4.0
+"""Without a new row for so long, a pipeline that has acknowledged everything writes none any more."""
+PIPELINE_FLAGS: Mapping[str, str | float] = {
+    "order_window_seconds": 5,
+    "quality_window_seconds": 5,
+    "pane_seconds": 2,
+    "lake_window_seconds": 2,
+}
+"""Windows of seconds instead of minutes."""
+
+
+class Scenario(NamedTuple):
+    """What goes wrong, and what must come of it."""
+
+    name: str
+    what: str
+    """One sentence."""
+    play: Callable[[Trial], None]
+    """Makes the faults while messages are published; returns when they are over."""
+    generator: Mapping[str, str | float] = {}
+    pipeline: Mapping[str, str | float] = {}
+    recovered_when: str = "written"
+    """`written`: a message is back when its row is written; `acknowledged`: when all its sinks have it."""
+    control: str = ""
+    """The figure of Outcome that must not be 0: the fault must be seen to bite."""
+    publishes: bool = True
+    """Whether the generator publishes; else the scenario does."""
+
+
+class Result(NamedTuple):
+    """What came of one trial."""
+
+    scenario: str
+    seed: int
+    what: str
+    control: str
+    outcome: Outcome
+    outage_seconds: float | None
+    recovery_seconds: float | None
+    """From the end of the outage until everything published during it is back."""
+    all_back_seconds: float | None
+    """The same for everything published until then: with what a dead process had leased."""
+    exit_codes: list[int]
+    """Of pipelines that ended unasked."""
+    faults: int
+    """Requests that met a fault."""
+    failures: list[str]
+    """What speaks against the product, or against the control; empty if the trial is passed."""
+
+
+class Trial:
+    """What a scenario's `play` may use."""
+
+    def __init__(self, scenario: Scenario, seed: int, stack: Stack, contract: Contract, folder: Path) -> None:
+        """Prepare everything; nothing runs yet but the proxies."""
+        self.scenario, self.seed, self.stack, self.folder = scenario, seed, stack, folder
+        folder.mkdir(parents=True)
+        self.rng = random.Random(f"{scenario.name}:{seed}")
+        self.site = Site(stack, f"chaos-{random.SystemRandom().randrange(16**8):08x}", contract)
+        self.journal = InsertJournal()
+        self.bigquery = HttpProxy(stack.service("bigquery").address, self.journal.observe)
+        self.storage = HttpProxy(stack.service("storage").address)
+        self.pubsub = PubsubProxy(stack.service("pubsub").address, self.site.subscription)
+        self.refused_share = 0.0
+        self.expected = Expected(contract, self.is_refused)
+        self.lake = folder / "lake" if scenario.pipeline.get("output_bucket") == "folder" else None
+        self.supervisor = Supervisor(self._flags(), self._environment(), folder / "pipeline.log")
+        self.producer = Producer(self._generator_flags(), self._environment(), folder / "generator.log")
+        self.outages: list[tuple[float, float]] = []
+
+    def is_refused(self, event_id: str) -> bool:
+        """Whether the seed has chosen this event to be one that BigQuery refuses."""
+        return random.Random(f"{self.seed}:{event_id}").random() < self.refused_share
+
+    def pause(self, least_seconds: float, most_seconds: float) -> None:
+        """Sleep for as long as the seed says."""
+        time.sleep(self.rng.uniform(least_seconds, most_seconds))
+
+    @contextmanager
+    def outage(self) -> Iterator[threading.Event]:
+        """The time between is an outage; yields what tells that it is over."""
+        over = threading.Event()
+        started_at = time.time()
+        try:
+            yield over
+        finally:
+            over.set()
+            self.outages.append((started_at, time.time()))
+
+    def wait_until_flowing(self) -> None:
+        """Wait until rows are written. Raises: StackError."""
+        self.wait_for(lambda: self.journal.count() >= FLOWING_ROWS, 60.0, "No rows are written")
+
+    def wait_for(self, condition: Callable[[], bool], timeout_seconds: float, complaint: str) -> None:
+        """Wait until `condition()`. Raises: StackError, which says `complaint`."""
+        deadline = time.monotonic() + timeout_seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise StackError(f"{complaint} after {timeout_seconds:g} s; see {self.folder}.")
+            time.sleep(0.05)
+
+    def has_acknowledged_everything(self) -> bool:
+        """Whether every message published so far is acknowledged."""
+        self.expected.add(self.site.newly_published())
+        return self.expected.messages.keys() <= self.pubsub.acknowledged_at().keys()
+
+    def run(self) -> Result:
+        """Play the scenario and measure. Raises: StackError if it cannot even be played."""
+        try:
+            self.supervisor.start()
+            if self.scenario.publishes:
+                if "pubsub_read" not in self.scenario.pipeline:  # the stock read does not say when it reads
+                    self.supervisor.wait_until_reading()
+                self.producer.start()
+            self.scenario.play(self)
+            self.producer.finish()
+            is_settled = self._settle()
+            code = self.supervisor.drain()
+            return self._result(is_settled, code)
+        finally:
+            self.producer.end()
+            self.supervisor.end()
+            self.bigquery.close()
+            self.storage.close()
+            self.pubsub.close()
+            self.site.close()
+
+    def _settle(self) -> bool:
+        """Wait until everything is acknowledged and nothing more is written; False after the time-out."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            if self.has_acknowledged_everything():
+                rows = self.journal.count()
+                if self._everything_is_written():
+                    return True
+                time.sleep(QUIET_SECONDS)
+                if self.journal.count() == rows:
+                    return True
+            time.sleep(0.3)
+        return False
+
+    def _everything_is_written(self) -> bool:
+        written = self.journal.written_at()
+        rows = (self.expected.row_of(message_id) for message_id in self.expected.messages)
+        return all(row in written for row in rows if row is not None)
+
+    def _result(self, is_settled: bool, drain_code: int) -> Result:
+        outcome = collect(self.site, self.expected, Counter(self._lake_ids()))
+        failures = self._failures(outcome, is_settled, drain_code)
+        outage_seconds, recovery_seconds, all_back_seconds = self._times()
+        return Result(
+            scenario=self.scenario.name,
+            seed=self.seed,
+            what=self.scenario.what,
+            control=self.scenario.control,
+            outcome=outcome,
+            outage_seconds=outage_seconds,
+            recovery_seconds=recovery_seconds,
+            all_back_seconds=all_back_seconds,
+            exit_codes=self.supervisor.exit_codes,
+            faults=self.bigquery.faults + self.storage.faults + self.pubsub.faults,
+            failures=failures,
+        )
+
+    def _failures(self, outcome: Outcome, is_settled: bool, drain_code: int) -> list[str]:
+        if self.scenario.control:
+            damage = getattr(outcome, self.scenario.control)
+            return [] if damage else [f"the control shows no damage: {self.scenario.control} is 0"]
+        failures = [
+            f"{word} is {number}, not 0"
+            for word, number in (
+                ("lost", outcome.lost),
+                ("duplicated in the views", outcome.duplicated),
+                ("unexpected", outcome.unexpected),
+            )
+            if number
+        ]
+        published = self.producer.published()
+        if published is not None and published > outcome.published:
+            failures.append(f"the generator has published {published}, Pub/Sub got {outcome.published}")
+        if not is_settled:
+            failures.append(f"not everything was acknowledged {SETTLE_SECONDS:g} s after the faults")
+        if drain_code != 0:
+            failures.append(f"the pipeline's last process did not drain: exit code {drain_code}")
+        return failures
+
+    def _times(self) -> tuple[float | None, float | None, float | None]:
+        """Outage, recovery, and until everything is back; s."""
+        if not self.outages:
+            return None, None, None
+        start, end = self.outages[-1]
+        back_at = self._back_at()
+        during = [
+            back_at[message_id] - end
+            for message_id, message in self.expected.messages.items()
+            if message_id in back_at and start <= message.published_at <= end
+        ]
+        before = [
+            back_at[message_id] - end
+            for message_id, message in self.expected.messages.items()
+            if message_id in back_at and message.published_at <= end
+        ]
+        return end - start, max([0.0, *during]), max([0.0, *before])
+
+    def _back_at(self) -> dict[str, float]:
+        if self.scenario.recovered_when == "acknowledged":
+            return self.pubsub.acknowledged_at()
+        written = self.journal.written_at()
+        rows = {message_id: self.expected.row_of(message_id) for message_id in self.expected.messages}
+        return {message_id: written[row] for message_id, row in rows.items() if row in written}
+
+    def _lake_ids(self) -> Iterator[tuple[str, str]]:
+        if self.lake is None:
+            yield from self.site.lake_ids()
+        else:
+            for path in self.lake.glob("processed/**/*.parquet"):
+                yield from rows_of_file(str(path), path.read_bytes())
+
+    def _flags(self) -> list[str]:
+        flags = {
+            "input_subscription": self.site.subscription,
+            "output_bucket": self.site.lake,
+            "bq_dataset": self.site.dataset,
+            "dlq_topic": self.site.dlq_topic,
+            "alerts_topic": self.site.alerts_topic,
+            **PIPELINE_FLAGS,
+            **self.scenario.pipeline,
+        }
+        if self.lake is not None:
+            flags["output_bucket"] = str(self.lake)
+        return [f"--{name}={value}" for name, value in flags.items()]
+
+    def _generator_flags(self) -> list[str]:
+        flags = {"seed": self.seed, "topic": self.site.events_topic, **self.scenario.generator}
+        return [f"--{name}={value}" for name, value in flags.items()]
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PUBSUB_EMULATOR_HOST": self.pubsub.address,
+            "BIGQUERY_EMULATOR_HOST": self.bigquery.url,
+            "STORAGE_EMULATOR_HOST": self.storage.url,
+            "GOOGLE_CLOUD_PROJECT": self.site.names.project,
+        }
