@@ -176,18 +176,27 @@ class _Insertion:
 
 
 class _Retries:
-    """Waits between attempts: exponential with full jitter, for a limited time."""
+    """Waits between attempts: exponential with full jitter, for a limited time.
+
+    No wait is longer than what has passed already: so what an outage has held up is written, after its
+    end, within no more time than it lasted.
+    """
 
     def __init__(self, table: str, settings: InsertSettings) -> None:
         self.table = table
         self.settings = settings
-        self.deadline = time.monotonic() + settings.max_retry_seconds
+        self.started = time.monotonic()
+        self.deadline = self.started + settings.max_retry_seconds
         self.ceiling_seconds = settings.base_backoff_seconds
 
     def wait(self, fault: Fault, cause: Exception | None = None) -> None:
         """Sleep before the next attempt, or raise BigQueryUnavailable if there is no time for one."""
-        delay_seconds = max(random.uniform(0, self.ceiling_seconds), fault.retry_after_seconds)
-        if time.monotonic() + delay_seconds > self.deadline:
+        now = time.monotonic()
+        ceiling_seconds = min(
+            self.ceiling_seconds, max(now - self.started, self.settings.base_backoff_seconds)
+        )
+        delay_seconds = max(random.uniform(0, ceiling_seconds), fault.retry_after_seconds)
+        if now + delay_seconds > self.deadline:
             raise BigQueryUnavailable(
                 f"BigQuery has not taken the rows for {self.table} in {self.settings.max_retry_seconds:g} s "
                 f"({fault.reason}: {fault.message}): nothing is acknowledged, they will come again."

@@ -104,6 +104,25 @@ def test_slow_answer_is_given_up_and_sent_again_with_the_same_id(
     assert 200 <= report.request_ms[0] < 900
 
 
+def test_no_wait_is_longer_than_the_fault_has_lasted(
+    stub: StubBigQuery, stub_client: bigquery.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base_seconds = 0.05
+    started = time.monotonic()
+    waits: list[tuple[float, float]] = []
+
+    def longest(least: float, most: float) -> float:
+        waits.append((most, time.monotonic() - started))
+        return most
+
+    monkeypatch.setattr("pipeline.bigquery_insert.random.uniform", longest)
+    stub.script = [error(503, "backendError")] * 5
+    settings = QUICK._replace(base_backoff_seconds=base_seconds, max_backoff_seconds=32.0)
+    assert insert_rows(stub_client, TABLE, rows(2), settings).retry_count == 5
+    assert [wait for wait, lasted in waits if wait > max(base_seconds, lasted)] == []
+    assert waits[-1][0] > 4 * base_seconds
+
+
 def test_retry_after_is_waited_for(stub: StubBigQuery, stub_client: bigquery.Client) -> None:
     stub.script = [error(429, "rateLimitExceeded", Retry_After="1")]
     started = time.monotonic()
