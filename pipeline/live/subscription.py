@@ -123,12 +123,16 @@ class SubscriptionReader:
             return self._stop_pulling.is_set() and not self._puller.is_alive() and not self._queue
 
     def close(self, timeout_seconds: float = 30.0) -> None:
-        """Send the last acknowledgements and end the threads."""
+        """Send the last acknowledgements, give back what is unfinished, and end the threads."""
         self._stop_pulling.set()
         self._stop_serving.set()
         for thread in (self._puller, *self._servers):
             if thread.ident is not None:
                 thread.join(timeout_seconds)
+        try:
+            self._change_deadlines(0)  # else nobody gets it until its lease ends, up to a minute later
+        except grpc.RpcError as failure:
+            LOGGER.warning("cannot give back what is unfinished: %s", failure.code())
         self._client.close()
 
     def _guard(self, work: Callable[[], None]) -> None:
@@ -218,15 +222,19 @@ class SubscriptionReader:
 
     def _extend_leases(self) -> None:
         while not self._stop_serving.wait(LEASE_INTERVAL_SECONDS):
-            leases = self._flight.leases()
-            for start in range(0, len(leases), IDS_IN_REQUEST):
-                request = ModifyAckDeadlineRequest(
-                    subscription=self._subscription,
-                    ack_ids=leases[start : start + IDS_IN_REQUEST],
-                    ack_deadline_seconds=LEASE_SECONDS,
-                )
-                if not self._sent(self._client.transport.modify_ack_deadline, request):
-                    break
+            self._change_deadlines(LEASE_SECONDS)
+
+    def _change_deadlines(self, seconds: int) -> None:
+        """Let the leases of all that is in flight end `seconds` from now."""
+        leases = self._flight.leases()
+        for start in range(0, len(leases), IDS_IN_REQUEST):
+            request = ModifyAckDeadlineRequest(
+                subscription=self._subscription,
+                ack_ids=leases[start : start + IDS_IN_REQUEST],
+                ack_deadline_seconds=seconds,
+            )
+            if not self._sent(self._client.transport.modify_ack_deadline, request):
+                break
 
     def _sent(self, call: Callable[..., Any], request: Any) -> bool:
         """Whether the request went through; a failure that may pass is left for the next round."""

@@ -86,3 +86,18 @@ def test_waiting_for_room_is_not_being_idle(reader: SubscriptionReader, flight: 
         held_back = take_all_that_comes(reader, 1)
     assert flight.finished == WAITING
     assert now_us() - reader.last_busy_us > 900_000
+
+
+def test_what_is_unfinished_at_the_end_is_given_back_at_once(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", plant.stack.environment["PUBSUB_EMULATOR_HOST"])
+    plant.publish_all(messages(MAX_IN_FLIGHT))
+    flight = InFlight()
+    reader = SubscriptionReader(plant.subscription, flight, MAX_IN_FLIGHT, slack_us=0)
+    reader.start()
+    finished, *unfinished = take_all_that_comes(reader, MAX_IN_FLIGHT)
+    assert plant.pull_all(plant.subscription) == {}
+    flight.finish([finished])
+    reader.close()
+    assert sorted(plant.pull_all(plant.subscription)) == sorted(unfinished)
