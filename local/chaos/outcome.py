@@ -33,6 +33,10 @@ class Outcome(NamedTuple):
     """Alerts in the table that are not on the topic."""
 
 
+NOTHING = Outcome(0, 0, 0, 0, 0, 0, 0, {}, 0, {}, 0, 0)
+"""Of a trial that was not played."""
+
+
 def collect(site: Site, expected: Expected, lake: Counter[EventKey]) -> Outcome:
     """Read tables, views, queue and lake, past all proxies, and compare."""
     raw, view = _events(site, expected, ""), _events(site, expected, "_deduplicated")

@@ -16,7 +16,7 @@ from google.pubsub_v1.types import PubsubMessage
 from local.child import python_module
 from local.errors import StackError
 
-RATE = 120
+RATE = 60
 SECONDS = 11
 FLAGS = (
     "--to=pubsub",

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from local.chaos.outcome import NOTHING
 from local.chaos.trial import Result, Scenario, Trial
+from local.errors import StackError
 from local.stack import Stack
 from pipeline.contract import load_contract
 
@@ -23,7 +25,8 @@ def run_trials(
 ) -> list[Result]:
     """Run every (scenario, seed) and return the results in the same order; `report` hears of each at once.
 
-    Logs stay in `output`, in a folder for each trial. Raises: StackError if a trial cannot be played.
+    Logs stay in `output`, in a folder for each trial. A trial that cannot be played has failed.
+    Raises: StackError if a stack does not start.
     """
     contract = load_contract()
     stacks: queue.SimpleQueue[Stack] = queue.SimpleQueue()
@@ -35,6 +38,8 @@ def run_trials(
         try:
             stack.check()
             result = Trial(scenario, seed, stack, contract, output / f"{scenario.name}-{seed}").run()
+        except StackError as error:
+            result = not_played(scenario, seed, error)
         finally:
             stacks.put(stack)
         with reporting:
@@ -53,3 +58,9 @@ def run_trials(
     finally:
         for stack in started:
             stack.stop()
+
+
+def not_played(scenario: Scenario, seed: int, error: StackError) -> Result:
+    """The result of a trial that has come to no end: all figures are 0, and it says why."""
+    sentence = str(error).splitlines()[0].rstrip(".")
+    return Result(scenario.name, seed, scenario.what, "", NOTHING, None, None, None, [], 0, [sentence])

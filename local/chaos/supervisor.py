@@ -61,7 +61,7 @@ class Supervisor:
         with self._lock:
             self._file_size_limit = resource.RLIM_INFINITY if size_bytes is None else size_bytes
             if self._process is not None and self._process.poll() is None:
-                limit_files_of(self._process.pid, self._file_size_limit)
+                _limit_files_of(self._process.pid, self._file_size_limit)
 
     def drain(self, timeout_seconds: float = 60.0) -> int:
         """Ask it to finish what it has and to end; returns the exit code."""
@@ -94,7 +94,7 @@ class Supervisor:
         )
         self._process = process
         if self._file_size_limit != resource.RLIM_INFINITY:
-            limit_files_of(process.pid, self._file_size_limit)
+            _limit_files_of(process.pid, self._file_size_limit)
         threading.Thread(target=self._copy_lines, args=(process,), daemon=True).start()
 
     def _copy_lines(self, process: subprocess.Popen[str]) -> None:
@@ -124,7 +124,7 @@ class Supervisor:
             os.killpg(self._process.pid, number)
 
 
-def limit_files_of(pid: int, size_bytes: int) -> None:
+def _limit_files_of(pid: int, size_bytes: int) -> None:
     """Let a process of ours make no file larger than this, until the limit is set anew."""
     _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, hard))

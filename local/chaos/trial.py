@@ -29,9 +29,9 @@ SETTLE_SECONDS = 150.0
 QUIET_SECONDS = 4.0
 """Without a new row for so long, a pipeline that has acknowledged everything writes none any more."""
 PIPELINE_FLAGS: Mapping[str, str | float] = {
-    "order_window_seconds": 5,
+    "order_window_seconds": 10,
     "quality_window_seconds": 5,
-    "pane_seconds": 2,
+    "pane_seconds": 5,
     "lake_window_seconds": 2,
 }
 """Windows of seconds instead of minutes."""
@@ -131,6 +131,17 @@ class Trial:
         """Whether every message published so far is acknowledged."""
         self.expected.add(self.site.newly_published())
         return self.expected.messages.keys() <= self.pubsub.acknowledged_at().keys()
+
+    def acknowledged_and_not_written(self) -> int:
+        """Messages published so far that Pub/Sub has forgotten and that have no row yet."""
+        self.expected.add(self.site.newly_published())
+        acknowledged, written = self.pubsub.acknowledged_at(), self.journal.written_at()
+        rows = [
+            self.expected.row_of(message_id)
+            for message_id in self.expected.messages
+            if message_id in acknowledged
+        ]
+        return sum(row is not None and row not in written for row in rows)
 
     def run(self) -> Result:
         """Play the scenario and measure. Raises: StackError if it cannot even be played."""

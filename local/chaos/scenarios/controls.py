@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from local.chaos.http_proxy import slow
+from local.chaos.http_proxy import never
 from local.chaos.inserts import for_inserts
 from local.chaos.scenarios.pubsub import published_twice
 from local.chaos.trial import Scenario, Trial
 
-MISSING_ROWS = 10
+MISSING_ROWS = 3
 
 
 def kill_with_early_acknowledgement(trial: Trial) -> None:
-    """Kill Beam's own read while it has acknowledged more than it has written."""
+    """Kill Beam's own read while something is acknowledged and not written."""
     trial.wait_until_flowing()
-    with trial.bigquery.fault(for_inserts(slow(3.0))):
-        acknowledged, rows = len(trial.pubsub.acknowledged_at()), trial.journal.count()
+    with trial.outage() as over, trial.bigquery.fault(for_inserts(never(over))):
         trial.wait_for(
-            lambda: (
-                len(trial.pubsub.acknowledged_at()) - acknowledged
-                >= trial.journal.count() - rows + MISSING_ROWS
-            ),
+            lambda: trial.acknowledged_and_not_written() >= MISSING_ROWS,
             60.0,
             "Beam's own read acknowledges nothing before it is written",
         )

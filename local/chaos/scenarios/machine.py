@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import resource
-
-from local.chaos.supervisor import limit_files_of
 from local.chaos.trial import Scenario, Trial
-from local.errors import StackError
 
 SMALL_FILE_BYTES = 100
 
@@ -41,21 +37,6 @@ def full_disk_of_the_lake(trial: Trial) -> None:
         trial.supervisor.limit_files(None)
 
 
-def full_disk_of_the_bucket(trial: Trial) -> None:
-    """Let the storage emulator make no file larger than some bytes."""
-    pid = trial.stack.service("storage").pid
-    if pid is None:
-        raise StackError("The stack has no storage emulator.")
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage():
-        limit_files_of(pid, SMALL_FILE_BYTES)
-        try:
-            trial.pause(3, 7)
-        finally:
-            limit_files_of(pid, resource.RLIM_INFINITY)
-
-
 MACHINE = (
     Scenario("kill", "kill -9 of the pipeline under load.", kill),
     Scenario("kill-twice", "kill -9, and again, of the one that has followed.", kill_twice),
@@ -64,12 +45,6 @@ MACHINE = (
         "The lake is a folder of this machine, and its disk is full.",
         full_disk_of_the_lake,
         pipeline={"output_bucket": "folder"},
-        recovered_when="acknowledged",
-    ),
-    Scenario(
-        "disk-full-bucket",
-        "The disk of the storage emulator is full.",
-        full_disk_of_the_bucket,
         recovered_when="acknowledged",
     ),
 )

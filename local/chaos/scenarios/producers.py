@@ -13,8 +13,8 @@ from local.chaos.producer import RATE, drawn_messages
 from local.chaos.trial import Scenario, Trial
 
 SKEW_SECONDS = 600.0
-COUNT = 1_200
-_BATCH = 12
+COUNT = 600
+_BATCH = 6
 _TIME_FIELDS = ("order_date", "timestamp")
 
 
