@@ -10,6 +10,9 @@ from pipeline.elements import ContractError, DeadLetter, Event
 from pipeline.errors import RefusedByBigQuery, RowTooLarge
 
 STAGE = "bigquery"
+UNAVAILABLE = "bigquery_unavailable"
+STAGES = (STAGE, UNAVAILABLE)
+"""Those behind de-duplication: the event's id is remembered by then."""
 
 
 def dead_letter(event: Event, errors: Iterable[RowError], failed_at_us: int) -> DeadLetter:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+REPLAY_COUNT = "replay_count"
+"""Attribute of a replayed message: how often it has been replayed."""
+REPLAYED_STAGE = "replayed_stage"
+"""Attribute of a message replayed after it was refused behind de-duplication: the stage that refused it."""
+
 
 class RawMessage(NamedTuple):
     """A message as it was delivered: the seam between the readers and everything else."""
@@ -52,7 +57,7 @@ class DeadLetter(NamedTuple):
 
     message: RawMessage
     stage: str
-    """`parse` or `bigquery`."""
+    """`parse`, `bigquery` or `bigquery_unavailable`."""
     reason: str
     errors: tuple[ContractError, ...]
     event_type: str | None

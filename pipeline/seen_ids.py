@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.elements import Event
+from pipeline.elements import REPLAY_COUNT, REPLAYED_STAGE, Event
 
 KEY_BYTES = 16
 RECENT_IDS = 4_096
@@ -25,6 +25,20 @@ def identity_key(event: Event) -> bytes:
     """16 bytes that stand for (event_type, event_id)."""
     identity = f"{event.event_type}\0{event.event_id}".encode()
     return hashlib.blake2b(identity, digest_size=KEY_BYTES).digest()
+
+
+def admission_key(event: Event) -> bytes:
+    """The identity_key, and for a replay of what was refused behind de-duplication also which replay it is.
+
+    The event's own key has been remembered since before it was refused. So the replay passes once, and
+    another delivery of it is a duplicate.
+    """
+    key = identity_key(event)
+    attributes = event.message.attributes
+    if REPLAYED_STAGE not in attributes:
+        return key
+    replay = f"\0{attributes.get(REPLAY_COUNT, '')}".encode()
+    return hashlib.blake2b(key + replay, digest_size=KEY_BYTES).digest()
 
 
 def next_token(token: bytes, change: bytes) -> bytes:
@@ -52,7 +66,7 @@ class SeenIds:
         first: list[Event] = []
         duplicates: list[Event] = []
         records: list[bytes] = []
-        keys = [identity_key(event) for event in events]
+        keys = [admission_key(event) for event in events]
         for event, key, packed_us in zip(events, keys, self._packed(keys), strict=True):
             seen_us = self._recent.get(key, packed_us)
             if seen_us is not None and event.publish_time_us < seen_us + ttl_us:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from pipeline.elements import ContractError, DeadLetter, RawMessage
+from pipeline.elements import REPLAY_COUNT, ContractError, DeadLetter, RawMessage
 from pipeline.rfc3339 import parse_rfc3339_us
-from pipeline.transforms.dead_letters import ORIGINAL_PREFIX, REPLAY_COUNT, dead_letter_id, replay_count
+from pipeline.transforms.dead_letters import ORIGINAL_PREFIX, dead_letter_id, replay_count
 
 
 class Letter(NamedTuple):

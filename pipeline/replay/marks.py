@@ -1,20 +1,21 @@
-"""What a replayed message says beyond the original: how often it was replayed, what it was before."""
+"""What a replayed message says beyond the original: how often it was replayed, who refused it, its hash."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 
+from pipeline.bigquery_refusals import STAGES
+from pipeline.elements import REPLAY_COUNT, REPLAYED_STAGE
 from pipeline.publishing import MAX_MESSAGE_BYTES, OutgoingMessage
 from pipeline.transforms.dead_letters import (
     MAX_ATTRIBUTE_KEY_BYTES,
     MAX_ATTRIBUTE_VALUE_BYTES,
     MAX_ATTRIBUTES,
-    REPLAY_COUNT,
 )
 
 ORIGINAL_SHA256 = "original_sha256"
-MARKS = (REPLAY_COUNT, ORIGINAL_SHA256)
+MARKS = (REPLAY_COUNT, REPLAYED_STAGE, ORIGINAL_SHA256)
 _OVERHEAD_BYTES = 16
 """More than what an attribute takes beside its key and value."""
 
@@ -25,14 +26,22 @@ def sha256_hex(payload: bytes) -> str:
 
 
 def marked(
-    payload: bytes, attributes: Mapping[str, str], replay_count: int, original_sha256: str | None
+    payload: bytes,
+    attributes: Mapping[str, str],
+    replay_count: int,
+    stage: str,
+    original_sha256: str | None = None,
 ) -> OutgoingMessage:
     """Return the message to publish: the attributes given, and the marks that Pub/Sub has room for.
 
-    A mark without room is left out, the hash first; the table `replays` has both in any case.
+    `stage` is the letter's. A mark without room is left out, the hash first; the table `replays` has count
+    and hash in any case.
     """
     message = OutgoingMessage(payload, dict(attributes))
     marks = {REPLAY_COUNT: str(replay_count)}
+    # A mark of an earlier replay stays, whatever refuses the message now: its id is still remembered.
+    if stage in STAGES:
+        marks[REPLAYED_STAGE] = stage
     if original_sha256 is not None:
         marks[ORIGINAL_SHA256] = original_sha256
     for name, value in marks.items():

@@ -112,7 +112,8 @@ def _made(
     if choice.only_repaired and not repaired.changed:
         return Left(letter, UNREPAIRED, "")
     original = sha256_hex(payload)
-    message = marked(repaired.payload, repaired.attributes, count, original if repaired.changed else None)
+    sha256 = original if repaired.changed else None
+    message = marked(repaired.payload, repaired.attributes, count, letter.stage, sha256)
     problem = unpublishable(message)
     if problem is not None:
         return Left(letter, UNPUBLISHABLE, problem)

@@ -15,7 +15,7 @@ from apache_beam.metrics import Metrics
 from pipeline import __version__
 from pipeline.bigquery_rows import Row
 from pipeline.chunks import Chunk, GatherChunks
-from pipeline.elements import ContractError, DeadLetter
+from pipeline.elements import REPLAY_COUNT, ContractError, DeadLetter
 from pipeline.json_text import MAX_ERRORS
 from pipeline.objects import write_object
 from pipeline.publishing import MAX_MESSAGE_BYTES, OutgoingMessage, publish
@@ -31,7 +31,6 @@ MAX_ATTRIBUTES = 100
 MAX_ATTRIBUTE_KEY_BYTES = 256
 MAX_ATTRIBUTE_VALUE_BYTES = 1_024
 ORIGINAL_PREFIX = "original_"
-REPLAY_COUNT = "replay_count"
 
 
 class DeadLetterSettings(NamedTuple):

@@ -22,16 +22,37 @@ def attributes(count: int) -> dict[str, str]:
     [(98, {"replay_count": "2", "original_sha256": SHA}), (99, {"replay_count": "2"}), (100, {})],
 )
 def test_marks_take_the_room_there_is(count: int, marks: dict[str, str]) -> None:
-    assert marked(b"x", attributes(count), 2, SHA).attributes == {**attributes(count), **marks}
+    assert marked(b"x", attributes(count), 2, "parse", SHA).attributes == {**attributes(count), **marks}
 
 
 def test_a_count_that_is_there_needs_no_room() -> None:
     full = {**attributes(99), "replay_count": "1"}
-    assert marked(b"x", full, 2, None).attributes == {**full, "replay_count": "2"}
+    assert marked(b"x", full, 2, "parse").attributes == {**full, "replay_count": "2"}
 
 
 def test_original_bytes_have_no_hash_beside_them() -> None:
-    assert marked(b"x", {}, 1, None) == OutgoingMessage(b"x", {"replay_count": "1"})
+    assert marked(b"x", {}, 1, "parse") == OutgoingMessage(b"x", {"replay_count": "1"})
+
+
+@pytest.mark.parametrize(
+    ("count", "marks"),
+    [
+        (97, {"replay_count": "2", "replayed_stage": "bigquery", "original_sha256": SHA}),
+        (98, {"replay_count": "2", "replayed_stage": "bigquery"}),
+        (99, {"replay_count": "2"}),
+    ],
+)
+def test_the_stage_is_named_before_the_hash(count: int, marks: dict[str, str]) -> None:
+    given = attributes(count)
+    assert marked(b"x", given, 2, "bigquery", SHA).attributes == {**given, **marks}
+
+
+def test_the_stage_stays_named_when_another_one_refuses_the_replay() -> None:
+    once = marked(b"x", {}, 1, "bigquery_unavailable").attributes
+    assert marked(b"x", once, 2, "parse").attributes == {
+        "replay_count": "2",
+        "replayed_stage": "bigquery_unavailable",
+    }
 
 
 @pytest.mark.parametrize(

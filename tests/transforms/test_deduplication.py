@@ -85,7 +85,7 @@ def test_what_a_failed_bundle_had_seen_is_not_held_against_its_repetition(
 
     def finish_bundle(_: beam.DoFn) -> None:
         if (
-            dict(deduplication._INDEXES[0].items()).keys() > {deduplication.identity_key(copy(0))}
+            dict(deduplication._INDEXES[0].items()).keys() > {deduplication.admission_key(copy(0))}
             and failures
         ):
             raise failures.pop()

@@ -63,6 +63,25 @@ def test_identity_is_type_and_id() -> None:
     assert identity_key(event("e1", seconds=5)) == identity_key(event("e1", seconds=9))
 
 
+def replay(event_id: str, count: str, published: float) -> Event:
+    """A replay of a letter that was refused behind de-duplication."""
+    marks = {"replay_count": count, "replayed_stage": "bigquery"}
+    original = event(event_id, published=published, message_id=f"replay {count} at {published:g}")
+    message = original.message
+    return original._replace(message=message._replace(attributes={**message.attributes, **marks}))
+
+
+def test_a_replay_of_a_remembered_id_passes_once_and_the_next_replay_once() -> None:
+    events = [*copies(0), replay("e1", "1", 5), replay("e1", "1", 6), replay("e1", "2", 7), *copies(8)]
+    assert split(events) == (["at 0", "replay 1 at 5", "replay 2 at 7"], ["replay 1 at 6", "at 8"])
+
+
+def test_a_replay_of_what_was_refused_before_is_a_copy_like_any_other() -> None:
+    unmarked = replay("e1", "1", 5)
+    unmarked.message.attributes.pop("replayed_stage")  # type: ignore[attr-defined]
+    assert split([*copies(0), unmarked]) == (["at 0"], ["replay 1 at 5"])
+
+
 _chunks = st.lists(
     st.lists(
         st.tuples(st.sampled_from("abc"), st.integers(0, 350)).map(
