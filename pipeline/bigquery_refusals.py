@@ -1,4 +1,8 @@
-"""From BigQuery's word on a row to our dead letter."""
+"""From BigQuery's word on a row to our dead letter.
+
+BigQuery's messages may quote the value that it refuses, and the value may be personal. So of a message only
+what is known to quote nothing is taken over; the location says where to look.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,26 @@ UNAVAILABLE = "bigquery_unavailable"
 STAGES = (STAGE, UNAVAILABLE)
 """Those behind de-duplication: the event's id is remembered by then."""
 
+_QUOTES_NOTHING = re.compile(
+    r"no such field(: [\w.\[\]]+)?\.?"
+    r"|Missing required field(: [\w.\[\]]+)?\.?"
+    r"|(Cannot|Could not) convert (value|string)"
+    r"( to (integer|floating point|numeric|boolean|timestamp|string|bytes|record))?( \(bad value\))?\.?"
+    r"|Array specified for non-repeated field"
+    r"|Repeated field must be imported as a JSON array"
+    r"|Only optional fields can be set to NULL"
+    r"|is outside the allowed bounds"
+    r"|row size exceeded(: [\d,]+)?"
+    r"|The row takes [\d,]+ bytes, more than BigQuery accepts in one request\.",
+    re.ASCII | re.IGNORECASE,
+)
+
 
 def dead_letter(event: Event, errors: Iterable[RowError], failed_at_us: int) -> DeadLetter:
     """Return the dead letter of an event whose row was refused."""
     contract_errors = tuple(
-        ContractError(json_pointer(error.location), error.reason, error.message) for error in errors
+        ContractError(json_pointer(error.location), error.reason, without_values(error.message))
+        for error in errors
     )
     too_large = any(error.rule == RowTooLarge.reason for error in contract_errors)
     return DeadLetter(
@@ -29,6 +48,12 @@ def dead_letter(event: Event, errors: Iterable[RowError], failed_at_us: int) -> 
         event_type=event.event_type,
         failed_at_us=failed_at_us,
     )
+
+
+def without_values(message: str) -> str:
+    """Return what BigQuery says of a row as far as it cannot quote a value of the row."""
+    found = _QUOTES_NOTHING.search(message)
+    return found[0] if found else "BigQuery's message is not shown, since it may quote a value."
 
 
 def json_pointer(location: str) -> str:

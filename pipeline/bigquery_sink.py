@@ -10,7 +10,7 @@ from apache_beam.metrics import Metrics
 
 from pipeline.bigquery_client import table_id
 from pipeline.bigquery_insert import insert_concurrently
-from pipeline.bigquery_refusals import STAGE, dead_letter, errors_by_position
+from pipeline.bigquery_refusals import STAGE, dead_letter, errors_by_position, without_values
 from pipeline.bigquery_rows import InsertReport, InsertSettings, Row
 from pipeline.chunks import Chunk
 from pipeline.elements import DeadLetter, Event
@@ -125,7 +125,7 @@ def insert_or_raise(table: str, rows: list[Row], settings: InsertSettings) -> In
         refused_count = len(errors_by_position(report.errors))
         raise RowsRefused(
             f"BigQuery refused {refused_count} of {len(rows)} rows for {table}, the first at "
-            f"{first.location or 'the whole row'} ({first.reason}: {first.message}): "
+            f"{first.location or 'the whole row'} ({first.reason}: {without_values(first.message)}): "
             "bring the table's columns in line with schemas.json."
         )
     return report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ CONTRACT_PATH = Path(__file__).with_name("schemas.json")
 
 @dataclass(frozen=True)
 class Column:
-    """A column, in BigQuery's words plus ours: `check` and `set_by`."""
+    """A column, in BigQuery's words plus ours: `check`, `set_by` and `pii`."""
 
     name: str
     type: str
@@ -28,6 +28,14 @@ class Column:
     """`pipeline` for a column that a producer may not send."""
     fields: tuple[Column, ...]
     """The columns of a RECORD; empty for every other type."""
+    pii: bool = False
+    """Whether its values are personal: no message, log or alert shows one. True for all inside a RECORD
+    that is."""
+
+    @property
+    def holds_pii(self) -> bool:
+        """Whether the column or one inside of it is personal."""
+        return self.pii or any(column.holds_pii for column in self.fields)
 
 
 @dataclass(frozen=True)
@@ -180,7 +188,7 @@ def _column(place: Place, declared: Any) -> Column:
     place.expect_keys(
         declared,
         required=("name", "type", "mode", "description"),
-        optional=("check", "set_by", "fields"),
+        optional=("check", "set_by", "pii", "fields"),
     )
     column = Column(
         name=place.expect_name(declared["name"]),
@@ -190,6 +198,11 @@ def _column(place: Place, declared: Any) -> Column:
         check=declared.get("check", {}),
         set_by=declared.get("set_by"),
         fields=_columns(place, "fields", declared["fields"]) if "fields" in declared else (),
+        pii=declared.get("pii", False),
     )
     check_column(place, column)
-    return column
+    return _personal_throughout(column) if column.pii else column
+
+
+def _personal_throughout(column: Column) -> Column:
+    return replace(column, pii=True, fields=tuple(map(_personal_throughout, column.fields)))

@@ -109,6 +109,10 @@ def check_column(place: Place, column: Column) -> None:
         place.refuse("mode", column.mode, MODES)
     if column.set_by not in (None, "pipeline"):
         place.refuse("set_by", column.set_by, ["pipeline"])
+    if type(column.pii) is not bool:
+        raise place.error(f'"pii" must be true or false, not {column.pii!r}')
+    if column.pii and column.set_by is not None:
+        raise place.error('a column that the pipeline sets cannot have "pii": messages name its values')
     if column.type == "RECORD" and not column.fields:
         raise place.error('a RECORD needs "fields"')
     if column.type != "RECORD" and column.fields:
@@ -197,6 +201,8 @@ def _check_event_table(place: Place, table: Table, columns: Mapping[str, Column]
     time = _expect_column(place.child("event_time"), columns, table.event_time, ("TIMESTAMP",))
     if time.mode != "REQUIRED" or time.set_by is not None:
         raise place.child("event_time").error(f'"{time.name}" must be REQUIRED and sent by the producer')
+    if time.pii:
+        raise place.child("event_time").error(f'"{time.name}" cannot have "pii": the lake is laid out by it')
     if "event_type" in columns:
         raise place.error('an event table has no column "event_type": it is taken out of the message')
     for column in _with_fields(table.columns):

@@ -18,7 +18,8 @@ from pipeline.errors import (
     UnknownEventType,
     UnsupportedSchemaVersion,
 )
-from pipeline.json_text import Fault, canonical_json, kind_of, shortened
+from pipeline.json_text import Fault, canonical_json
+from pipeline.wording import is_name, kind_and_size, kind_of, shortened
 
 FIELDS = ("event_type", "event_id", "schema_version")
 
@@ -49,8 +50,13 @@ def schema_version(attributes: Mapping[str, str], field: Any, current: int) -> i
 
 def unknown_type_fault(attributes: Mapping[str, str], given: Any, known: Iterable[str]) -> Fault:
     """Return the fault of an event type that is missing or not in the contract."""
-    said = "is missing" if given is None else f"{shortened(given)} is not in the contract"
-    message = f"The event_type {said}; send one of {', '.join(known)}."
+    if given is None:
+        said = " is missing"
+    elif isinstance(given, str) and is_name(given):
+        said = f' "{given}" is not in the contract'
+    else:
+        said = f", {kind_and_size(given)}, is not in the contract"
+    message = f"The event_type{said}; send one of {', '.join(known)}."
     return _fault(UnknownEventType, attributes, "event_type", message)
 
 
@@ -63,7 +69,8 @@ def event_id_fault(attributes: Mapping[str, str], given: Any) -> Fault:
 
 def version_fault(attributes: Mapping[str, str], field: Any) -> Fault:
     """Return the fault of a schema version that is not a whole number above 0."""
-    given = shortened(attributes.get("schema_version", field))
+    value = attributes.get("schema_version", field)
+    given = shortened(value) if isinstance(value, int | float) else kind_and_size(value)
     demand = "digits only and above 0" if "schema_version" in attributes else "an integer above 0"
     message = f"The schema_version must be {demand}, not {given}."
     return _fault(InvalidSchemaVersion, attributes, "schema_version", message)

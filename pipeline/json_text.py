@@ -31,10 +31,10 @@ from pipeline.errors import (
     PayloadTooLarge,
     Rejected,
 )
+from pipeline.wording import counted, kind_of, named, pointer
 
 MAX_PAYLOAD_BYTES = 10_000_000
 MAX_DEPTH = 100
-MAX_POINTER_CHARACTERS = 1_000
 MAX_ERRORS = 1_000
 """Errors listed for one message: a payload of 10 MB could hold millions, and their row would not fit."""
 
@@ -131,34 +131,6 @@ def _refusal(refusal: type[Rejected], message: str) -> Rejected:
     return refusal([ContractError("", refusal.reason, message)])
 
 
-def kind_of(value: Any) -> str:
-    """Return what a JSON value is, for a sentence: `a string`, `null`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, int):
-        return "an integer"
-    return {float: "a number", str: "a string", list: "an array", dict: "an object"}[type(value)]
-
-
-def pointer(path: str, step: str | int) -> str:
-    """Return the JSON Pointer one step beyond `path`, its end cut off where it grows absurdly long."""
-    token = str(step).replace("~", "~0").replace("/", "~1")
-    return _SURROGATE.sub("\ufffd", f"{path}/{token}"[:MAX_POINTER_CHARACTERS])
-
-
-def shortened(value: Any, characters: int = 60) -> str:
-    """Return a JSON value as text of at most `characters`, for an error message."""
-    if isinstance(value, str):
-        value = value[: characters + 1]
-    elif isinstance(value, dict | list) and len(value) > 20:
-        return f"{kind_of(value)} of {len(value):,}"
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    text = _SURROGATE.sub("\ufffd", text)
-    return text if len(text) <= characters else text[: characters - 1] + "…"
-
-
 def _depth(payload: bytes) -> int:
     """Return how deep the payload nests, or a bound where that is enough; it need not be JSON."""
     brackets = payload.count(b"{") + payload.count(b"[")
@@ -215,7 +187,8 @@ def _refuse_constant(name: str) -> None:
 def _faults(value: Any, path: str) -> Iterator[Fault]:
     if isinstance(value, dict):
         for key in getattr(value, "repeated", ()):
-            message = f"The key {shortened(key)} stands more than once in its object; send it once."
+            here = named("key", key)
+            message = f"{here[0].upper()}{here[1:]} stands more than once in its object; send it once."
             yield Fault(DuplicateKey, ContractError(pointer(path, key), "duplicate_key", message))
         for key, inner in value.items():
             if not (_is_flawless(key) and _is_flawless(inner)):
@@ -229,9 +202,8 @@ def _faults(value: Any, path: str) -> Iterator[Fault]:
     elif isinstance(value, str):
         yield from _surrogate(value, path)
     elif isinstance(value, _Literal):
-        text = value.text if len(value.text) <= 60 else value.text[:59] + "…"
         limit = "64 bits" if value.text.lstrip("-").isdecimal() else "a double"
-        message = f"The number {text} does not fit in {limit}."
+        message = f"The number, written in {counted(len(value.text), 'character')}, does not fit in {limit}."
         yield Fault(NumberOutOfRange, ContractError(path, "number_out_of_range", message))
 
 

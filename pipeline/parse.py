@@ -40,10 +40,11 @@ from pipeline.errors import (
     UnsupportedSchemaVersion,
     WrongType,
 )
-from pipeline.json_text import MAX_ERRORS, MAX_PAYLOAD_BYTES, Fault, read_object, shortened
+from pipeline.json_text import MAX_ERRORS, MAX_PAYLOAD_BYTES, Fault, read_object
 from pipeline.quick_reading import QuickTable, Refused, compile_table, encode
 from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
 from pipeline.validation import TableValidator
+from pipeline.wording import shortened
 
 PRECEDENCE: tuple[type[Rejected], ...] = (
     LoneSurrogate,

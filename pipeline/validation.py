@@ -21,9 +21,10 @@ from pipeline.errors import (
     UnexpectedField,
     WrongType,
 )
-from pipeline.json_text import Fault, kind_of, pointer, shortened
+from pipeline.json_text import Fault
 from pipeline.projections import EXACT_IN_A_DOUBLE, INT64_MAX, INT64_MIN, may_be_absent, value_schema
 from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
+from pipeline.wording import counted, kind_and_size, kind_of, named, pointer, shortened
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "STRING": (str,),
@@ -51,7 +52,7 @@ class TableValidator:
     def __init__(self, table: Table) -> None:
         """Compile `table`; raises ContractFileError for a pattern that jsonschema-rs cannot compile."""
         self.table = table
-        self._record = _RecordRule(table.name, table.columns)
+        self._record = _RecordRule(table.name, table.columns, quiet=False)
 
     def faults(self, data: dict[str, Any]) -> Iterator[Fault]:
         """Yield everything that is wrong with an event, in the order of the columns.
@@ -70,10 +71,14 @@ class TableValidator:
 
 
 class _RecordRule:
-    """The columns of a table or of a RECORD."""
+    """The columns of a table or of a RECORD; `quiet`: no value of theirs is quoted."""
 
-    def __init__(self, table: str, columns: tuple[Column, ...]) -> None:
-        self.rules = {column.name: _ColumnRule(table, column) for column in columns if column.set_by is None}
+    def __init__(self, table: str, columns: tuple[Column, ...], *, quiet: bool) -> None:
+        self.rules = {
+            column.name: _ColumnRule(table, column, quiet or column.holds_pii)
+            for column in columns
+            if column.set_by is None
+        }
         self.ours = frozenset(column.name for column in columns if column.set_by is not None)
 
     def faults(self, record: dict[str, Any], path: str, owner: str) -> Iterator[Fault]:
@@ -89,7 +94,7 @@ class _RecordRule:
             if name in self.ours:
                 message = f"{name} is set by the pipeline; do not send it."
             else:
-                message = f"{owner} has the field {shortened(name)}, which the contract does not declare."
+                message = f"{owner} has {named('field', name)}, which the contract does not declare."
             yield Fault(UnexpectedField, ContractError(pointer(path, name), "unexpected_field", message))
 
     def drop_unknown(self, record: dict[str, Any]) -> int:
@@ -116,10 +121,12 @@ class _RecordRule:
 class _ColumnRule:
     """One column: its mode, its type and its check words."""
 
-    def __init__(self, table: str, column: Column) -> None:
+    def __init__(self, table: str, column: Column, quiet: bool) -> None:
         self.column = column
         self.required = not may_be_absent(column)
-        self.record = _RecordRule(table, column.fields) if column.type == "RECORD" else None
+        # In an address lines change places: what stands beside something personal is not quoted either.
+        self.record = _RecordRule(table, column.fields, quiet=quiet) if column.type == "RECORD" else None
+        self._quiet = quiet
         self._types = _PYTHON_TYPES[column.type]
         self._values = value_validator(table, column) if column.type not in ("RECORD", "TIMESTAMP") else None
 
@@ -147,11 +154,11 @@ class _ColumnRule:
         least, most = self.column.check.get("minItems", 0), self.column.check.get("maxItems", len(value))
         if len(value) < least:
             yield self._invalid(
-                "minItems", f"must have at least {_counted(least, 'element')}, not {len(value):,}", path
+                "minItems", f"must have at least {counted(least, 'element')}, not {len(value):,}", path
             )
         if len(value) > most:
             yield self._invalid(
-                "maxItems", f"must have at most {_counted(most, 'element')}, not {len(value):,}", path
+                "maxItems", f"must have at most {counted(most, 'element')}, not {len(value):,}", path
             )
 
     def _value_faults(self, value: Any, path: str) -> Iterator[Fault]:
@@ -164,7 +171,7 @@ class _ColumnRule:
             try:
                 parse_rfc3339_us(value)
             except ValueError as error:
-                message = f"{self.column.name} {error}; it was {shortened(value)}."
+                message = f"{self.column.name} {error}; it was {self._shown(value)}."
                 yield Fault(InvalidTimestamp, ContractError(path, "format", message))
         elif not self._values.is_valid(value) and not _is_beyond_int64(value):
             for broken in self._values.iter_errors(value):
@@ -172,14 +179,16 @@ class _ColumnRule:
                 yield self._invalid(word, self._demand(word, value), path)
 
     def _demand(self, word: str, value: Any) -> str:
-        limit = self.column.check.get(word)
-        shown = shortened(value)
+        limit: Any = self.column.check.get(word)
+        shown = self._shown(value)
         if word in ("minLength", "maxLength"):
             bound = "at least" if word == "minLength" else "at most"
-            return f"must have {bound} {_counted(limit, 'character')}, not {len(value):,}"
+            return f"must have {bound} {counted(limit, 'character')}, not {len(value):,}"
         if word == "enum":
             return f"must be one of {', '.join(map(shortened, (limit or [])[:20]))}, not {shown}"
         if word == "not":
+            if self._quiet:
+                return "must not be what the contract forbids"
             forbidden = (limit or {}).get("enum")
             if forbidden is None:
                 return f"must not keep {shortened(limit)}, as {shown} does"
@@ -194,16 +203,18 @@ class _ColumnRule:
         return f"must be {bound}, not {shown}"
 
     def _wrong_type(self, expected: str, value: Any, path: str) -> Fault:
-        given = "null" if value is None else f"{kind_of(value)}: {shortened(value)}"
+        given = kind_and_size(value)
+        # Nobody knows what stands inside of an array or object that is not expected.
+        if not (self._quiet or value is None or isinstance(value, dict | list)):
+            given = f"{kind_of(value)}: {shortened(value)}"
         message = f"{self.column.name} must be {expected}, not {given}."
         return Fault(WrongType, ContractError(path, "type", message))
 
+    def _shown(self, value: Any) -> str:
+        return kind_and_size(value) if self._quiet else shortened(value)
+
     def _invalid(self, word: str, demand: str, path: str) -> Fault:
         return Fault(InvalidValue, ContractError(path, word, f"{self.column.name} {demand}."))
-
-
-def _counted(number: Any, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _is_beyond_int64(value: Any) -> bool:

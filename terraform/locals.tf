@@ -12,8 +12,8 @@ locals {
   day_seconds = 24 * 60 * 60
 }
 
-# The contract. Columns are declared in ../schemas.json alone; check and set_by are words of ours, which BigQuery
-# does not know, and are left out at every depth. Terraform has no recursion: the depth is written out, and
+# The contract. Columns are declared in ../schemas.json alone; check, set_by and pii are words of ours, which
+# BigQuery does not know, and are left out at every depth. Terraform has no recursion: the depth is written out, and
 # bigquery.tf refuses a contract that nests deeper.
 locals {
   contract = jsondecode(file("${path.module}/../schemas.json"))

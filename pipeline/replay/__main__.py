@@ -54,7 +54,7 @@ def replay(job: ReplayJob) -> int:
 
 def _publish(job: ReplayJob, warehouse: Warehouse, stop: threading.Event) -> Tally:
     """Read and publish, and say what was done, also if it fails on the way."""
-    settings, progress, groups = job.settings, Progress(sys.stderr), Groups()
+    settings, progress, groups = job.settings, Progress(sys.stderr), Groups(job.show_payloads)
     source: TableSource | SubscriptionSource
     if job.reads == "table":
         source = TableSource(warehouse, settings.filters, stop.is_set)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.projections import INT64_MAX, INT64_MIN
 from pipeline.rfc3339 import MAX_US, MIN_US, format_rfc3339, parse_rfc3339_us
+from pipeline.wording import kind_and_size
 
 TYPES = ("string", "integer", "number", "boolean", "timestamp")
 UNITS_US = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -19,7 +20,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII
 
 
 class CastError(ValueError):
-    """The value cannot be cast; the message says what it is."""
+    """The value cannot be cast; the message says its kind and size, since the value may be personal."""
 
 
 def cast(value: Any, to: str, unit: str | None = None) -> Any:
@@ -29,7 +30,7 @@ def cast(value: Any, to: str, unit: str | None = None) -> Any:
     """
     result = _timestamp(value, UNITS_US[unit or "s"]) if to == "timestamp" else _CASTS[to](value)
     if result is None:
-        raise CastError(f"{_shown(value)} is no {to}")
+        raise CastError(f"{kind_and_size(value)} is no {to}")
     return result
 
 
@@ -85,8 +86,3 @@ def _timestamp(value: Any, unit_us: int) -> str | None:
     if count is None or not MIN_US <= count * unit_us <= MAX_US:
         return None
     return format_rfc3339(count * unit_us)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:40]}…"

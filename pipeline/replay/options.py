@@ -47,6 +47,8 @@ FLAGS = (
     Flag("max_replays", "Leave letters that have been replayed so often.", 3, int, 1, 100),
     Flag("dry_run", "Publish nothing; show the letters by fingerprint, with one example each.",
          default=False, type=truth),
+    Flag("show_payloads", "In a --dry_run, show the beginning of each example's payload: it may be personal.",
+         default=False, type=truth),
     Flag("rate", "Publish at most so many messages per second.", type=float, least=0.1),
     Flag("idle_seconds", "A subscription is taken to be empty when nothing has come for so long.", 10.0,
          float, 0.1),
@@ -71,6 +73,7 @@ class ReplayJob(NamedTuple):
     settings: Settings
     wait_seconds: float
     contract: Contract
+    show_payloads: bool
 
 
 def parse_replay(argv: Sequence[str]) -> ReplayJob:
@@ -121,6 +124,7 @@ def parse_replay(argv: Sequence[str]) -> ReplayJob:
         ),
         given["wait_seconds"],
         contract,
+        given["show_payloads"],
     )
 
 
@@ -153,6 +157,8 @@ def _check_together(given: dict[str, Any]) -> None:
         raise UsageError("--dlq_subscription means nothing with --from=table: drop it, or the other.")
     if given["topic"] is None and not given["dry_run"]:
         raise UsageError("--topic is missing: name projects/PROJECT/topics/NAME, or add --dry_run.")
+    if given["show_payloads"] and not given["dry_run"]:
+        raise UsageError("--show_payloads shows them in a --dry_run: add it, or drop the flag.")
     if given["only_repaired"] and given["rules"] is None:
         raise UsageError("--only_repaired leaves every letter without --rules: add it, or drop the flag.")
 

@@ -44,7 +44,9 @@ class Progress:
 class Groups:
     """Letters by fingerprint: how many, and one of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, show_payloads: bool) -> None:
+        """Show payloads, which may be personal, or their size alone."""
+        self._show_payloads = show_payloads
         self._counts: dict[str, int] = {}
         self._examples: dict[str, str] = {}
 
@@ -53,7 +55,7 @@ class Groups:
         letter = outcome.letter
         self._counts[letter.fingerprint] = self._counts.get(letter.fingerprint, 0) + 1
         if letter.fingerprint not in self._examples:
-            self._examples[letter.fingerprint] = _example(letter)
+            self._examples[letter.fingerprint] = _example(letter, self._show_payloads)
 
     def lines(self) -> list[str]:
         """Return the groups, largest first."""
@@ -63,12 +65,14 @@ class Groups:
         return found
 
 
-def _example(letter: Letter) -> str:
+def _example(letter: Letter, show_payload: bool) -> str:
     lines = [f"  {letter.reason}, event type {printable(letter.event_type or UNKNOWN)}, stage {letter.stage}"]
     for error in letter.errors[:ERRORS_SHOWN]:
         lines.append(f"  {printable(error.path) or '(message)'}: {printable(error.message)}")
     if letter.payload is None:
         lines.append(f"  payload: {printable(letter.payload_uri or '')}")
+    elif not show_payload:
+        lines.append(f"  payload, {len(letter.payload):,} bytes; --show_payloads shows its beginning")
     else:
         # A cut may go through a character; what is left of it is shown escaped.
         lines.append(f"  payload, {len(letter.payload):,} bytes: {printable_bytes(letter.payload)}")

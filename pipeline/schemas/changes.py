@@ -104,6 +104,8 @@ def _between_two_columns(place: str, old: Column, new: Column) -> Iterator[Chang
         yield Change(place, said, Effect.TABLE if relaxed else Effect.BREAKS)
     if old.set_by != new.set_by:
         yield Change(place, f"is set by {new.set_by or 'the producer'} now", Effect.BREAKS)
+    if old.pii != new.pii:
+        yield Change(place, f"is {'' if new.pii else 'not '}marked pii now", Effect.PIPELINE)
     yield from _between_checks(place, old.check, new.check)
     if old.description != new.description:
         yield Change(place, "has another description", Effect.TEXT)

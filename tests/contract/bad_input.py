@@ -91,7 +91,7 @@ PAYLOADS: dict[str, tuple[bytes, str, Places]] = {
     "lone low surrogate in a key": (
         order_with(b'"order_id"', b'"\\udc00"'),
         "lone_surrogate",
-        [("/\ufffd", "lone_surrogate")],
+        [("/*", "lone_surrogate")],
     ),
     "1e400": (
         order_with(b"12.5", b"1e400"),
@@ -160,8 +160,9 @@ EVENTS: dict[str, tuple[dict[str, Any], str, Places | None]] = {
     ),
     "field of another event": ({"user_id": "U1"}, "unexpected_field", [("/user_id", "unexpected_field")]),
     "column of the pipeline": ({"is_late": False}, "unexpected_field", [("/is_late", "unexpected_field")]),
-    "key with ~ and /": ({"a/b~c": 1}, "unexpected_field", [("/a~1b~0c", "unexpected_field")]),
-    "empty key": ({"": 1}, "unexpected_field", [("/", "unexpected_field")]),
+    "key with ~ and /": ({"a/b~c": 1}, "unexpected_field", [("/*", "unexpected_field")]),
+    "key that may be a person's": ({"ann@example.com": 1}, "unexpected_field", [("/*", "unexpected_field")]),
+    "empty key": ({"": 1}, "unexpected_field", [("/*", "unexpected_field")]),
     "space for the T": ({"order_date": "2024-01-01 00:00:00Z"}, "invalid_timestamp", None),
     "leap second": ({"order_date": "2016-12-31T23:59:60Z"}, "invalid_timestamp", None),
     "year 0000": ({"order_date": "0000-01-01T00:00:00Z"}, "invalid_timestamp", None),

@@ -69,4 +69,9 @@ def _is_time(text: str) -> bool:
 
 
 def _token(step: str | int) -> str:
-    return str(step).replace("~", "~0").replace("/", "~1")
+    if isinstance(step, int):
+        return str(step)
+    plain = set(step) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+    begins = step[:1] in "0123456789-"
+    number = any(step[at : at + 5].isdecimal() for at in range(len(step) - 4))
+    return step if plain and not begins and not number and len(step) <= 64 else "*"

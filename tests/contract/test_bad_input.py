@@ -146,7 +146,14 @@ def test_messages_quote_at_most_sixty_characters_of_a_value() -> None:
     refused = refusal(message(event))
     assert len(refused.errors) == 4
     assert max(len(error.message) for error in refused.errors) < 220
-    assert max(len(error.path) for error in refused.errors) == 1_000
+    assert refused.errors[-1].path == "/*"
+
+
+def test_a_path_is_cut_at_a_thousand_characters() -> None:
+    names = [f"{chr(97 + number)}{'k' * 60}" for number in range(20)]
+    payload = "".join(f'{{"{name}":' for name in names) + "1e400" + "}" * 20
+    (error,) = refusal(message(payload.encode())).errors[:1]
+    assert error.path == "".join(f"/{name}" for name in names)[:1_000]
 
 
 def test_messages_say_what_a_producer_has_to_mend() -> None:

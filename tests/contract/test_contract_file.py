@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.contract import CONTRACT_PATH, load_contract
+from pipeline.contract import CONTRACT_PATH, Column, load_contract
 from pipeline.errors import ContractFileError
 from pipeline.parse import Parser
 from tests.contract.messages import CONTRACT
@@ -68,6 +68,19 @@ REFUSALS: dict[str, tuple[Change, str]] = {
     "unknown mode": (
         lambda c: _column(c, "status").update(mode="OPTIONAL"),
         f'{STATUS}: unknown mode "OPTIONAL"; use one of REQUIRED, NULLABLE, REPEATED.',
+    ),
+    "pii that is not true or false": (
+        lambda c: _column(c, "status").update(pii="true"),
+        f"{STATUS}: \"pii\" must be true or false, not 'true'.",
+    ),
+    "pii that the pipeline sets": (
+        lambda c: _column(c, "event_id").update(pii=True),
+        "schemas.json: tables.orders.columns[7] (event_id): "
+        'a column that the pipeline sets cannot have "pii": messages name its values.',
+    ),
+    "event time that is pii": (
+        lambda c: _column(c, "order_date").update(pii=True),
+        f'{ORDERS}.event_time: "order_date" cannot have "pii": the lake is laid out by it.',
     ),
     "unknown set_by": (
         lambda c: _column(c, "status").update(set_by="producer"),
@@ -285,6 +298,39 @@ def test_the_contract_holds_the_tables_of_the_design() -> None:
     assert CONTRACT.table_of("inventory") is CONTRACT.tables["inventory_logs"]
     with pytest.raises(KeyError):
         CONTRACT.table_of("refund")
+
+
+def test_a_record_that_is_pii_marks_all_inside_of_it(tmp_path: Path) -> None:
+    content = json.loads(CONTRACT_PATH.read_text())
+    _column(content, "shipping_address")["pii"] = True
+    path = tmp_path / "schemas.json"
+    path.write_text(json.dumps(content))
+    columns = {column.name: column for column in load_contract(path).tables["orders"].columns}
+    assert [inner.pii for inner in columns["shipping_address"].fields] == [True] * 5
+    assert not columns["items"].holds_pii
+
+
+def test_the_personal_columns_of_the_contract() -> None:
+    def marked(columns: tuple[Column, ...], prefix: str) -> list[str]:
+        found = [prefix + column.name for column in columns if column.pii]
+        return found + [
+            each for column in columns for each in marked(column.fields, f"{prefix}{column.name}.")
+        ]
+
+    assert [
+        each for table in CONTRACT.tables.values() for each in marked(table.columns, f"{table.name}.")
+    ] == [
+        "orders.customer_id",
+        "orders.shipping_address.street",
+        "orders.shipping_address.city",
+        "orders.shipping_address.state",
+        "orders.shipping_address.postal_code",
+        "user_activity.user_id",
+        "user_activity.metadata.session_id",
+        "user_activity.metadata.geo_city",
+        "user_activity.metadata.referrer",
+        "dead_letters.payload",
+    ]
 
 
 def test_the_contract_survives_pickling() -> None:

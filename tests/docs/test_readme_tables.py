@@ -39,6 +39,8 @@ def rule_in_words(column: Column) -> str:
         words.append(f"`{check.pop('pattern')}`")
     if "minItems" in check:
         words.append(f"at least {check.pop('minItems')}")
+    if column.pii:
+        words.append("personal")
     assert not check, f"{column.name}: this test has no words for {sorted(check)}"
     return "; ".join(words)
 

@@ -100,7 +100,7 @@ def test_a_rule_sees_what_those_before_it_have_left() -> None:
         ({"rename": "/a", "to": "/l"}, "rules[1]: /l is there already"),
         ({"set": "/b/c", "value": 1}, "rules[1]: /b is not there"),
         ({"set": "/l/1", "value": 1}, "rules[1]: /l/1 is not there"),
-        ({"cast": "/a", "as": "integer"}, "rules[1]: /a: 'x' is no integer"),
+        ({"cast": "/a", "as": "integer"}, "rules[1]: /a: a string of 1 character is no integer"),
     ],
 )
 def test_step_that_cannot_be_done_fails_the_whole_repair(step: Any, said: str) -> None:

@@ -30,7 +30,7 @@ def keep_two_kinds(plant: Plant) -> None:
 @BOTH
 def test_dry_run_shows_the_letters_by_fingerprint_and_changes_nothing(source: str, plant: Plant) -> None:
     keep_two_kinds(plant)
-    seen = replay(plant, source, "--dry_run")
+    seen = replay(plant, source, "--dry_run", "--show_payloads")
     assert seen.code == 0, seen.err
     lines = seen.out.splitlines()
     assert re.findall(r"^[0-9a-f]{16}  (\d) letters$", seen.out, re.MULTILINE) == ["3", "2"]

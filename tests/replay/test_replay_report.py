@@ -18,7 +18,7 @@ LETTER = Letter(
 
 
 def test_group_shows_one_example_with_nothing_that_acts_on_a_terminal() -> None:
-    groups = Groups()
+    groups = Groups(show_payloads=True)
     errors = tuple(ContractError(f"/{number}\x07", "rule", "broken\n") for number in range(5))
     for letter in (LETTER._replace(errors=errors), LETTER, LETTER._replace(fingerprint="0" * 16)):
         groups.add(Left(letter, INCOMPLETE, ""))
@@ -33,6 +33,12 @@ def test_group_shows_one_example_with_nothing_that_acts_on_a_terminal() -> None:
         "  not_utf8, event type unknown, stage parse",
         "  payload, 9 bytes: \\x1b[2J\\xff\\n\\u202e",
     ]
+
+
+def test_payload_is_not_shown_unless_it_is_asked_for() -> None:
+    groups = Groups(show_payloads=False)
+    groups.add(Left(LETTER, INCOMPLETE, ""))
+    assert groups.lines()[-1].endswith("\n  payload, 9 bytes; --show_payloads shows its beginning")
 
 
 def test_long_text_is_shortened() -> None:

@@ -132,6 +132,11 @@ SAFE: dict[str, tuple[Change, str, list[str]]] = {
         "pipeline  orders.order_id maxLength was 128 and is absent.",
         [DEPLOY, PRODUCE],
     ),
+    "a column becomes personal": (
+        lambda c: column(c, "order_id").update(pii=True),
+        "pipeline  orders.order_id is marked pii now.",
+        [DEPLOY, PRODUCE],
+    ),
     "a version more": (
         lambda c: c["tables"]["orders"].update(schema_version=2),
         "pipeline  orders schema_version was 1 and is 2.",

@@ -71,7 +71,7 @@ def test_raw_events_is_declared_in_the_words_of_the_contract(values: dict[str, A
 
 
 def test_our_own_words_are_left_out_at_every_depth(tmp_path: Path) -> None:
-    ours = {"check": {"minLength": 1}, "set_by": "pipeline"}
+    ours = {"check": {"minLength": 1}, "set_by": "pipeline", "pii": True}
     plain = record("a", record("b", column("c")))
     marked = record("a", record("b", column("c", **ours)) | ours) | ours
     answer = evaluate(tmp_path, contract_with(marked))
