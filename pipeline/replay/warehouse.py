@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from google.api_core.exceptions import BadRequest, Forbidden, NotFound
-from google.cloud import bigquery
-from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
-
-from pipeline.bigquery_client import bigquery_client, table_id
-from pipeline.bigquery_faults import QUERY_ERRORS, BigQueryUnavailable
+from pipeline.bigquery_client import table_id
+from pipeline.bigquery_questions import Questions, strings
 from pipeline.bigquery_rows import InsertSettings
 from pipeline.bigquery_sink import insert_or_raise
-from pipeline.errors import UsageError, in_one_line
 from pipeline.replay.letters import Letter, attributes_of_row
 from pipeline.rfc3339 import format_rfc3339
 from pipeline.rows import row_of
@@ -21,7 +16,6 @@ from pipeline.rows import row_of
 REPLAYS = "replays"
 PAGE_ROWS = 100
 """Rows of one answer, each with up to 1 MB of payload; BigQuery ends a page at about 10 MB by itself."""
-PATIENCE_SECONDS = 60.0
 
 
 class Replay(NamedTuple):
@@ -47,49 +41,13 @@ class Earlier(NamedTuple):
     """message_ids of those that this very run has published."""
 
 
-class Warehouse:
+class Warehouse(Questions):
     """A dataset with the tables and views of the contract."""
 
     def __init__(self, dataset: str, insert: InsertSettings) -> None:
         """Take `project:dataset` and how rows are written."""
-        self.dataset = dataset
+        super().__init__(dataset, PAGE_ROWS)
         self._insert = insert
-        self._client = bigquery_client(table_id(dataset, REPLAYS).rsplit(".", 2)[0])
-
-    def name(self, table: str) -> str:
-        """Return a table as SQL names it."""
-        return f"`{table_id(self.dataset, table)}`"
-
-    def ask(self, question: str, parameters: Iterable[Any] = ()) -> Iterator[Any]:
-        """Yield the rows of the answer, a page at a time.
-
-        Raises UsageError for a table that is missing or closed to us, BigQueryUnavailable.
-        """
-        config = bigquery.QueryJobConfig(query_parameters=list(parameters), use_query_cache=False)
-        try:
-            yield from self._client.query(
-                question,
-                job_config=config,
-                retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS),
-                job_retry=DEFAULT_JOB_RETRY.with_timeout(PATIENCE_SECONDS),
-            ).result(page_size=PAGE_ROWS, retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS))
-        except (NotFound, BadRequest) as error:
-            raise UsageError(
-                f"--bq_dataset={self.dataset} lacks a table, view or column of schemas.json: "
-                f"{in_one_line(error)}"
-            ) from error
-        except Forbidden as error:
-            raise UsageError(f"--bq_dataset={self.dataset} cannot be read: {in_one_line(error)}") from error
-        except QUERY_ERRORS as error:
-            raise BigQueryUnavailable(
-                f"--bq_dataset={self.dataset} cannot be read: {in_one_line(error)}"
-            ) from error
-
-    def check(self, tables: Sequence[str]) -> None:
-        """Raise UsageError if one of `tables`, or of the views, is not there or cannot be read."""
-        for table in tables:
-            for _ in self.ask(f"SELECT 1 FROM {self.name(table)} LIMIT 0"):
-                pass
 
     def earlier(self, letters: Sequence[Letter], replay_id: str) -> Earlier:
         """Look up `letters` in `replays`, for the run `replay_id`."""
@@ -97,8 +55,8 @@ class Warehouse:
             f"SELECT dead_letter_id, message_id, replay_count, replay_id FROM {self.name(REPLAYS)} "
             "WHERE dead_letter_id IN UNNEST(@letter_ids) OR message_id IN UNNEST(@message_ids)",
             [
-                _strings("letter_ids", (letter.dead_letter_id for letter in letters)),
-                _strings("message_ids", (letter.message_id for letter in letters if letter.message_id)),
+                strings("letter_ids", (letter.dead_letter_id for letter in letters)),
+                strings("message_ids", (letter.message_id for letter in letters if letter.message_id)),
             ],
         )
         replayed: set[str] = set()
@@ -122,7 +80,7 @@ class Warehouse:
         rows = self.ask(
             "SELECT dead_letter_id, attributes, payload_uri, payload_bytes "
             f"FROM {self.name('dead_letters')} WHERE dead_letter_id IN UNNEST(@letter_ids)",
-            [_strings("letter_ids", wanted)],
+            [strings("letter_ids", wanted)],
         )
         return {
             row["dead_letter_id"]: (attributes_of_row(row), row["payload_uri"], row["payload_bytes"])
@@ -142,7 +100,3 @@ class Warehouse:
             key = (letter_id, replay.message_id)
             rows.append(row_of({"dead_letter_id": letter_id, **shared, **columns}, key))
         insert_or_raise(table_id(self.dataset, REPLAYS), rows, self._insert)
-
-
-def _strings(name: str, values: Iterable[str]) -> Any:
-    return bigquery.ArrayQueryParameter(name, "STRING", list(values))
