@@ -1,0 +1,1 @@
+"""Compares what was published with ledger and tables: `python -m pipeline.reconcile`. docs/reconcile.md"""

@@ -1,0 +1,185 @@
+"""The judgement: what each side says goes in, what does not agree comes out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pipeline.reconcile.books import Archive, Books, Counted, Key, Missing, Published, Stored, Strange
+from pipeline.reconcile.findings import (
+    COUNTED_TOO_FEW,
+    COUNTED_TOO_MANY,
+    LETTERS_MISSING,
+    LOST,
+    MAX_IDS,
+    NOT_ARCHIVED,
+    NOT_YET_COUNTED,
+    NOTHING,
+    ROWS_MISSING,
+    UNBALANCED,
+    WAITING,
+    WRITTEN_TWICE,
+    Finding,
+)
+
+_NONE = Archive({}, {}, {})
+
+
+def judge(books: Books) -> list[Finding]:
+    """Everything that does not agree, in the order of windows and event types; then what is worth knowing."""
+    archive = books.archive or _NONE
+    keys = {*books.ledger, *books.events, *books.letters}
+    keys |= {*archive.published, *archive.missing, *archive.strange}
+    undated_letters = Counter(books.undated_letters)
+    undated = Counter({event_type: each.copies for event_type, each in archive.undated.items()})
+    findings = [
+        finding for key in sorted(keys) for finding in _of_window(books, key, undated_letters, undated)
+    ]
+    for event_type, missing in sorted(archive.undated_missing.items()):
+        said = f"{missing.messages:,} messages without a publish time are in no table and in no dead letter."
+        ids = (*missing.refused_message_ids, *missing.event_message_ids)[:MAX_IDS]
+        findings.append(Finding(LOST, event_type, None, missing.messages, said, ids))
+    findings += _written_twice(books)
+    if not keys and not archive.undated:
+        findings.append(Finding(NOTHING, None, None, 0, "Nothing was published, counted or written in it."))
+    return findings
+
+
+class _Shares(NamedTuple):
+    """How the missing messages of a window divide: what the ledger knows of, and the rest."""
+
+    rows: tuple[str, ...]
+    letters: tuple[str, ...]
+    rest: tuple[str, ...]
+    attributed: int
+    unattributed: int
+
+
+def _of_window(
+    books: Books, key: Key, undated_letters: Counter[str], undated: Counter[str]
+) -> Iterator[Finding]:
+    counted = books.ledger.get(key, Counted())
+    stored, letters = books.events.get(key, Stored()), books.letters.get(key, Stored())
+    archive = books.archive or _NONE
+    missing = archive.missing.get(key, Missing())
+    strange = archive.strange.get(key, Strange())
+    if counted.unbalanced:
+        said = "received is not accepted + duplicates + rejected in a row of data_quality_metrics."
+        yield Finding(UNBALANCED, key.event_type, key.start_s, counted.unbalanced, said)
+
+    rows_lack = _lack(counted.accepted, counted.most_accepted, stored, counted.runs, once_only=True)
+    if books.archive is not None and counted.runs > 1:
+        # Two runs may have counted one event; whether one is missing, the files tell.
+        rows_lack = min(rows_lack, missing.events)
+    letters_lack = _lack(counted.rejected, counted.most_rejected, letters, counted.runs, once_only=False)
+    # Refused messages without a publish time count in some window, and their letters in none.
+    elsewhere = min(letters_lack, undated_letters[key.event_type])
+    undated_letters[key.event_type] -= elsewhere
+    letters_lack -= elsewhere
+    shares = _divide(missing, rows_lack, letters_lack)
+    if rows_lack:
+        table = books.tables.get(key.event_type)
+        said = f"The ledger accepted {counted.accepted:,}, and {table} holds {stored.different:,} of them."
+        if table is None:
+            said = f"The ledger accepted {counted.accepted:,} of a type that the contract has no table for."
+        elif counted.runs > 1 and books.archive is None:
+            said += f" {counted.runs} runs counted here: --input_path tells whether they counted one twice."
+        yield Finding(ROWS_MISSING, key.event_type, key.start_s, rows_lack, said, shares.rows)
+    if letters_lack:
+        stages = ", ".join(f"{stage} {number:,}" for stage, number in letters.stages)
+        said = f"The ledger rejected {counted.rejected:,}, and dead_letters holds {letters.different:,}"
+        said += f" ({stages})." if stages else "."
+        yield Finding(LETTERS_MISSING, key.event_type, key.start_s, letters_lack, said, shares.letters)
+
+    if shares.unattributed:
+        kind = LOST if books.is_finished(key.start_s) else WAITING
+        said = "They are in no table and in no dead letter, and the ledger has "
+        said += "finished their window." if kind is LOST else "not finished their window."
+        yield Finding(kind, key.event_type, key.start_s, shares.unattributed, said, shares.rest)
+    if strange.events or strange.letters:
+        said = f"{strange.events:,} events and {strange.letters:,} dead letters are in no file that was read."
+        yield Finding(
+            NOT_ARCHIVED,
+            key.event_type,
+            key.start_s,
+            strange.events + strange.letters,
+            said,
+            strange.message_ids,
+            strange.event_ids,
+        )
+    yield from _of_ledger(books, key, missing.messages - shares.attributed, undated)
+
+
+def _lack(counted: int, most: int, stored: Stored, runs: int, *, once_only: bool) -> int:
+    """How many of `counted` are not stored.
+
+    One run accepts an event once (`once_only`) and may refuse a message twice, if it is delivered twice.
+    Several runs may both have counted and written one. So where all that one run has counted is there,
+    repeated rows stand for what was counted twice.
+    """
+    counted_twice = stored.different >= most if runs > 1 else not once_only
+    return max(0, counted - (max(stored.rows, stored.different) if counted_twice else stored.different))
+
+
+def _divide(missing: Missing, rows_lack: int, letters_lack: int) -> _Shares:
+    """Missing events first explain rows, refused messages letters; an event may be a letter too."""
+    rows = min(missing.events, rows_lack)
+    refused = min(missing.refused, letters_lack)
+    events = min(missing.events - rows, letters_lack - refused)
+    named, names = missing.event_message_ids, missing.refused_message_ids
+    return _Shares(
+        named[:rows],
+        (*names[:refused], *named[rows : rows + events])[:MAX_IDS],
+        (*named[rows + events :], *names[refused:])[:MAX_IDS],
+        rows + refused + events,
+        missing.events + missing.refused - rows - refused - events,
+    )
+
+
+def _of_ledger(books: Books, key: Key, missing: int, undated: Counter[str]) -> Iterator[Finding]:
+    """Whether the ledger has counted what is there: no more and no less.
+
+    `missing` are the messages that nobody has seen, so that the ledger does not know them either.
+    """
+    counted = books.ledger.get(key, Counted())
+    stored, letters = books.events.get(key, Stored()), books.letters.get(key, Stored())
+    few = 0
+    if not books.one_run:
+        few = max(0, stored.different - counted.accepted) + max(0, letters.different - counted.rejected)
+    sides = f"received {counted.received:,} = accepted {counted.accepted:,} + duplicates "
+    sides += f"{counted.duplicates:,} + rejected {counted.rejected:,}; the tables hold "
+    sides += f"{stored.different:,} events and {letters.different:,} dead letters"
+    many = 0
+    if books.archive is not None:
+        published = books.archive.published.get(key, Published())
+        strange = books.archive.strange.get(key, Strange())
+        few = max(few, published.messages - counted.received - missing)
+        many = max(0, counted.received - published.copies - strange.events - strange.letters)
+        elsewhere = min(many, undated[key.event_type])
+        undated[key.event_type] -= elsewhere
+        many -= elsewhere
+        sides += f", the files {published.messages:,} messages"
+    if few > 0:
+        kind = COUNTED_TOO_FEW if books.is_finished(key.start_s) else NOT_YET_COUNTED
+        yield Finding(kind, key.event_type, key.start_s, few, f"{sides}.")
+    if many:
+        yield Finding(COUNTED_TOO_MANY, key.event_type, key.start_s, many, f"{sides}.")
+
+
+def _written_twice(books: Books) -> Iterator[Finding]:
+    """One for each table: a backfill of a month would else have one for each window."""
+    for event_type, table in sorted(books.tables.items()):
+        more = [each.rows - each.different for key, each in books.events.items() if key[1] == event_type]
+        yield from _repeated(event_type, table, more)
+    more = [each.rows - each.different for each in books.letters.values()]
+    yield from _repeated(None, "dead_letters", more)
+
+
+def _repeated(event_type: str | None, table: str, more: list[int]) -> Iterator[Finding]:
+    windows = sum(each > 0 for each in more)
+    if windows:
+        said = f"{table} has {sum(more):,} rows more than it should in {windows:,} windows; its view "
+        yield Finding(
+            WRITTEN_TWICE, event_type, None, sum(more), f"{said}{table}_deduplicated shows each once."
+        )
