@@ -15,6 +15,8 @@ SEVERITIES = ("info", "warning", "error", "critical")
 """From the least to the most severe."""
 SINGLE_FINDINGS = frozenset({"unusual_order", "wrong_way"})
 """Kinds that are about single events: a row of windows says nothing of them, so nobody waits for one."""
+SINK_OUTAGE = "sink_outage"
+"""The kind about a table that takes no rows. No windows are counted: people are told at once."""
 _QUERIED_WINDOWS = 24
 """Windows before and after the alert's that its query shows."""
 
@@ -74,8 +76,8 @@ def _table_of(alert: Alert) -> tuple[str, list[str]]:
         return "data_quality_metrics_latest", (
             [f"event_type = {value}"] if alert.dimension == "event_type" else []
         )
-    if alert.dimension == "warehouse":
-        return "alerts_deduplicated", [f"dimension = 'warehouse' AND dimension_value = {value}"]
+    if alert.dimension in ("warehouse", "table"):
+        return "alerts_deduplicated", [f"dimension = '{alert.dimension}' AND dimension_value = {value}"]
     return "order_metrics_latest", [f"dimension = {_quoted(alert.dimension)} AND dimension_value = {value}"]
 
 
@@ -106,7 +108,7 @@ def alert_columns(
         "run_id": run_id,
         "emitted_at": format_rfc3339(emitted_at_us),
         "opened_at": time_column(alert.opened_at_us),
-        "breaches": None if alert.kind in SINGLE_FINDINGS else alert.breaches,
+        "breaches": None if alert.kind in (*SINGLE_FINDINGS, SINK_OUTAGE) else alert.breaches,
         "query": alert_query(alert, dataset),
     }
     return {name: value for name, value in columns.items() if value is not None}

@@ -3,14 +3,15 @@
 `insert_rows` returns only when every row is either in the table or refused for its own sake. It
 raises BigQueryUnavailable or TableNotWritable otherwise, and then rows may or may not have been
 written: send all of them again, their insert ids let BigQuery drop the second copy.
+
+With settings that say `on_outage` it raises neither: rows that BigQuery does not take in time are
+reported as `unwritten`.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import functools
-import logging
-import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -21,13 +22,12 @@ from pipeline.bigquery_client import bigquery_client, insert_all
 from pipeline.bigquery_faults import (
     INSERT_ERRORS,
     RESENT_ROW_REASONS,
-    BigQueryUnavailable,
     Fault,
     Kind,
-    TableNotWritable,
     fault_of,
     is_too_large,
 )
+from pipeline.bigquery_patience import GivingUp, Waiting
 from pipeline.bigquery_rows import (
     EncodedRow,
     InsertReport,
@@ -38,9 +38,8 @@ from pipeline.bigquery_rows import (
     encode_row,
     fits_request,
 )
-from pipeline.errors import RowTooLarge
-
-_LOGGER = logging.getLogger(__name__)
+from pipeline.errors import BigQueryOutage, RowTooLarge
+from pipeline.sink_circuit import circuit_of
 
 
 def insert_rows(
@@ -48,14 +47,13 @@ def insert_rows(
 ) -> InsertReport:
     """Write `rows` into `table` (`project.dataset.table`) and say which ones BigQuery refused.
 
-    Raises: BigQueryUnavailable, TableNotWritable.
+    Raises: BigQueryUnavailable, TableNotWritable; neither if `settings.on_outage` is set.
     """
     insertion = _Insertion(client, table, settings)
     encoded = (encode_row(position, row) for position, row in enumerate(rows))
     for batch in batches(insertion.refuse_too_large(encoded), settings):
         insertion.send(batch)
-    insertion.errors.sort(key=lambda error: error.position)
-    return InsertReport(insertion.errors, insertion.retry_count, insertion.request_ms)
+    return insertion.report()
 
 
 def insert_concurrently(
@@ -94,6 +92,8 @@ class _Insertion:
         self.table = table
         self.settings = settings
         self.errors: list[RowError] = []
+        self.unwritten: list[RowError] = []
+        self.circuit = None if settings.on_outage is None else circuit_of(table, settings.on_outage)
         self.retry_count = 0
         self.request_ms: list[int] = []
 
@@ -106,31 +106,50 @@ class _Insertion:
                 self._refuse_as_too_large(row)
 
     def send(self, batch: list[EncodedRow]) -> None:
-        """Send until every row of the batch is written or refused."""
-        retries = _Retries(self.table, self.settings)
+        """Send until every row of the batch is written, refused or given up."""
+        patience = self._patience()
         while batch:
+            if not patience.may_send():
+                return self._give_up(batch)
             try:
                 insert_errors = self._request(batch)
             except INSERT_ERRORS as error:
                 fault = fault_of(error)
-                if fault.kind is Kind.LASTING:
-                    raise TableNotWritable(
-                        f"BigQuery does not let us write to {self.table} ({fault.reason}: {fault.message}): "
-                        "create the table from schemas.json or grant this job's account "
-                        "roles/bigquery.dataEditor on its dataset."
-                    ) from error
-                if fault.kind is not Kind.PASSING:
+                if fault.kind in (Kind.ROWS, Kind.TOO_LARGE):
+                    patience.answered()
                     return self._halve(batch, fault)
-                retries.wait(fault, error)
+                if not patience.may_send_again(fault, error):
+                    return self._give_up(batch)
+            except BaseException:
+                patience.undecided()
+                raise
             else:
                 refused_count = len(self.errors)
                 batch = self._settle(batch, insert_errors)
                 # Rows that were only `stopped` by a refused one need not wait: it is gone.
-                if batch and len(self.errors) == refused_count:
-                    retries.wait(_row_fault(insert_errors))
+                if not batch or len(self.errors) > refused_count:
+                    patience.answered()
+                elif not patience.may_send_again(_row_fault(insert_errors)):
+                    return self._give_up(batch)
             if batch:
                 self.retry_count += 1
         return None
+
+    def report(self) -> InsertReport:
+        """What became of all rows, and what is to be told of the table's circuit."""
+        self.errors.sort(key=lambda error: error.position)
+        news = () if self.circuit is None else tuple(self.circuit.take_news())
+        return InsertReport(self.errors, self.retry_count, self.request_ms, tuple(self.unwritten), news)
+
+    def _patience(self) -> Waiting | GivingUp:
+        if self.circuit is None or self.settings.on_outage is None:
+            return Waiting(self.table, self.settings)
+        return GivingUp(self.table, self.circuit, self.settings.on_outage)
+
+    def _give_up(self, batch: list[EncodedRow]) -> None:
+        fault = "" if self.circuit is None else self.circuit.fault
+        message = f"BigQuery did not take the row for {self.table}, the last request failed with {fault}"
+        self.unwritten += [RowError(row.position, BigQueryOutage.reason, "", message) for row in batch]
 
     def _request(self, batch: list[EncodedRow]) -> Sequence[Mapping[str, Any]]:
         started = time.monotonic()
@@ -173,37 +192,6 @@ class _Insertion:
     def _refuse_as_too_large(self, row: EncodedRow) -> None:
         message = f"The row takes {len(row.body):,} bytes, more than BigQuery accepts in one request."
         self.errors.append(RowError(row.position, RowTooLarge.reason, "", message))
-
-
-class _Retries:
-    """Waits between attempts: exponential with full jitter, for a limited time.
-
-    No wait is longer than what has passed already: so what an outage has held up is written, after its
-    end, within no more time than it lasted.
-    """
-
-    def __init__(self, table: str, settings: InsertSettings) -> None:
-        self.table = table
-        self.settings = settings
-        self.started = time.monotonic()
-        self.deadline = self.started + settings.max_retry_seconds
-        self.ceiling_seconds = settings.base_backoff_seconds
-
-    def wait(self, fault: Fault, cause: Exception | None = None) -> None:
-        """Sleep before the next attempt, or raise BigQueryUnavailable if there is no time for one."""
-        now = time.monotonic()
-        ceiling_seconds = min(
-            self.ceiling_seconds, max(now - self.started, self.settings.base_backoff_seconds)
-        )
-        delay_seconds = max(random.uniform(0, ceiling_seconds), fault.retry_after_seconds)
-        if now + delay_seconds > self.deadline:
-            raise BigQueryUnavailable(
-                f"BigQuery has not taken the rows for {self.table} in {self.settings.max_retry_seconds:g} s "
-                f"({fault.reason}: {fault.message}): nothing is acknowledged, they will come again."
-            ) from cause
-        _LOGGER.warning("%s: %s; next attempt in %.1f s.", self.table, fault.reason, delay_seconds)
-        self.ceiling_seconds = min(2 * self.ceiling_seconds, self.settings.max_backoff_seconds)
-        time.sleep(delay_seconds)
 
 
 def _row_fault(insert_errors: Sequence[Mapping[str, Any]]) -> Fault:

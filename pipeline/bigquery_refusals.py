@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 from pipeline.bigquery_rows import RowError
 from pipeline.elements import ContractError, DeadLetter, Event
-from pipeline.errors import RefusedByBigQuery, RowTooLarge
+from pipeline.errors import BigQueryOutage, RefusedByBigQuery, RowTooLarge
 
 STAGE = "bigquery"
-UNAVAILABLE = "bigquery_unavailable"
-STAGES = (STAGE, UNAVAILABLE)
+OUTAGE_STAGE = "bigquery_unavailable"
+STAGES = (STAGE, OUTAGE_STAGE)
 """Those behind de-duplication: the event's id is remembered by then."""
 
 _QUOTES_NOTHING = re.compile(
@@ -34,20 +34,31 @@ _QUOTES_NOTHING = re.compile(
 
 
 def dead_letter(event: Event, errors: Iterable[RowError], failed_at_us: int) -> DeadLetter:
-    """Return the dead letter of an event whose row was refused."""
+    """Return the dead letter of an event whose row was refused or given up."""
     contract_errors = tuple(
-        ContractError(json_pointer(error.location), error.reason, without_values(error.message))
-        for error in errors
+        ContractError(json_pointer(error.location), error.reason, _message(error)) for error in errors
     )
-    too_large = any(error.rule == RowTooLarge.reason for error in contract_errors)
+    stage, reason = _why({error.rule for error in contract_errors})
     return DeadLetter(
         message=event.message,
-        stage=STAGE,
-        reason=RowTooLarge.reason if too_large else RefusedByBigQuery.reason,
+        stage=stage,
+        reason=reason,
         errors=contract_errors,
         event_type=event.event_type,
         failed_at_us=failed_at_us,
     )
+
+
+def _why(rules: set[str]) -> tuple[str, str]:
+    """(stage, reason)."""
+    if BigQueryOutage.reason in rules:
+        return OUTAGE_STAGE, BigQueryOutage.reason
+    return STAGE, RowTooLarge.reason if RowTooLarge.reason in rules else RefusedByBigQuery.reason
+
+
+def _message(error: RowError) -> str:
+    # An outage is told in words of our own, about a whole request.
+    return error.message if error.reason == BigQueryOutage.reason else without_values(error.message)
 
 
 def without_values(message: str) -> str:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import orjson
 
+from pipeline.sink_circuit import CircuitSettings, OutageNews
+
 ENVELOPE_BYTES = 64
 """More than what a request holds beside its rows and their commas."""
 
@@ -23,6 +25,8 @@ class InsertSettings(NamedTuple):
     """How long one request is tried before BigQueryUnavailable is raised."""
     base_backoff_seconds: float = 0.5
     max_backoff_seconds: float = 32.0
+    on_outage: CircuitSettings | None = None
+    """When rows are given up; None: never, whoever sends them waits and then raises."""
 
 
 class Row(NamedTuple):
@@ -47,7 +51,7 @@ class RowError(NamedTuple):
 
 
 class InsertReport(NamedTuple):
-    """What became of the rows: those without an error are in the table."""
+    """What became of the rows: those neither among the errors nor unwritten are in the table."""
 
     errors: list[RowError]
     """Ordered by position."""
@@ -55,6 +59,10 @@ class InsertReport(NamedTuple):
     """Requests that were sent again."""
     request_ms: list[int]
     """How long each request took."""
+    unwritten: tuple[RowError, ...] = ()
+    """Rows that were given up, which are not at fault; none without `on_outage`."""
+    news: tuple[OutageNews, ...] = ()
+    """What is to be told of the table's circuit."""
 
 
 class EncodedRow(NamedTuple):

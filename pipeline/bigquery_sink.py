@@ -15,6 +15,7 @@ from pipeline.bigquery_rows import InsertReport, InsertSettings, Row
 from pipeline.chunks import Chunk
 from pipeline.elements import DeadLetter, Event
 from pipeline.errors import PipelineError
+from pipeline.outages import OUTAGES, tell_outages
 
 REFUSED = "refused"
 
@@ -29,15 +30,18 @@ class WriteOutputs(NamedTuple):
     written: beam.PCollection
     """list[Event]: what BigQuery has accepted."""
     refused: beam.PCollection
-    """list[DeadLetter]: what it will never accept."""
+    """list[DeadLetter]: what it will never accept, or what was not to wait for it."""
+    outages: beam.PCollection
+    """list[Alert]: the tables that take no rows, or take them again."""
 
 
 class WriteEvents(beam.PTransform):
     """Write every event into the table of its type, and dead-letter the ones BigQuery refuses.
 
-    Input: list[Event], of mixed types. Output: WriteOutputs; an event is in exactly one of them, and
-    only after BigQuery has answered.
-    Raises in the bundle: BigQueryUnavailable, TableNotWritable; then nothing is emitted.
+    Input: list[Event], of mixed types. Output: WriteOutputs; an event is either written or refused, and
+    only after BigQuery has answered or the event was given up.
+    Raises in the bundle: BigQueryUnavailable, TableNotWritable; then nothing is emitted. Neither if the
+    settings say `on_outage`.
     Insert ids are event ids, so that rows of a repeated bundle are dropped by BigQuery, as far as it
     remembers them.
     """
@@ -56,9 +60,9 @@ class WriteEvents(beam.PTransform):
 
     def expand(self, events: beam.PCollection) -> WriteOutputs:
         """Apply the transform."""
-        insert = beam.ParDo(self._insert).with_output_types(Chunk, refused=Chunk)
-        outputs = events | "InsertEvents" >> insert.with_outputs(REFUSED, main="written")
-        return WriteOutputs(outputs["written"], outputs[REFUSED])
+        insert = beam.ParDo(self._insert).with_output_types(Chunk, refused=Chunk, outages=Chunk)
+        outputs = events | "InsertEvents" >> insert.with_outputs(REFUSED, OUTAGES, main="written")
+        return WriteOutputs(outputs["written"], outputs[REFUSED], outputs[OUTAGES])
 
 
 class CountInserts:
@@ -67,13 +71,16 @@ class CountInserts:
     def __init__(self) -> None:
         self.rows_written = Metrics.counter(STAGE, "bigquery_rows_written")
         self.rows_refused = Metrics.counter(STAGE, "bigquery_rows_refused")
+        self.rows_unwritten = Metrics.counter(STAGE, "bigquery_rows_unwritten")
         self.request_retries = Metrics.counter(STAGE, "bigquery_request_retries")
         self.insert_ms = Metrics.distribution(STAGE, "bigquery_insert_ms")
 
     def count(self, row_count: int, report: InsertReport) -> None:
         refused_count = len({error.position for error in report.errors})
-        self.rows_written.inc(row_count - refused_count)
+        unwritten_count = len(report.unwritten)
+        self.rows_written.inc(row_count - refused_count - unwritten_count)
         self.rows_refused.inc(refused_count)
+        self.rows_unwritten.inc(unwritten_count)
         self.request_retries.inc(report.retry_count)
         for request_ms in report.request_ms:
             self.insert_ms.update(request_ms)
@@ -101,7 +108,7 @@ class _InsertEvents(beam.DoFn):
         refused: list[DeadLetter] = []
         for table, group in events_by_table.items():
             self.metrics.count(len(group), reports[table])
-            errors_of = errors_by_position(reports[table].errors)
+            errors_of = errors_by_position([*reports[table].errors, *reports[table].unwritten])
             for position, event in enumerate(group):
                 errors = errors_of.get(position)
                 if errors is None:
@@ -112,10 +119,11 @@ class _InsertEvents(beam.DoFn):
             yield written
         if refused:
             yield beam.pvalue.TaggedOutput(REFUSED, refused)
+        yield from tell_outages(*reports.values())
 
 
 def insert_or_raise(table: str, rows: list[Row], settings: InsertSettings) -> InsertReport:
-    """Insert rows that the pipeline made itself, all of them.
+    """Insert rows that the pipeline made itself, all of them but those that are given up.
 
     Raises RowsRefused, BigQueryUnavailable, TableNotWritable.
     """

@@ -16,6 +16,7 @@ from pipeline.bigquery_client import table_id
 from pipeline.bigquery_refusals import dead_letter
 from pipeline.bigquery_rows import RowError
 from pipeline.bigquery_sink import REFUSED, WriteOutputs
+from pipeline.chunks import Chunk
 from pipeline.elements import DeadLetter, Event, RawMessage
 from pipeline.errors import RowTooLarge
 
@@ -34,6 +35,7 @@ class WriteEventsStock(beam.PTransform):
       known; a failure then also yields a dead letter, with the row in place of the original message.
     - A request refused as a whole (403, also for quota, 404, 400) dead-letters all of its rows.
     - Insert ids are random, so a repeated bundle is inserted twice.
+    - It knows one way with an outage, its own.
     - It does not reach an emulator: Beam's client asks for Google's credentials at its fixed address.
     """
 
@@ -58,10 +60,16 @@ class WriteEventsStock(beam.PTransform):
         }
         split = beam.ParDo(_SplitByOutcome(self._clock)).with_outputs(REFUSED, main="written")
         outcomes = sides | "JoinFailures" >> beam.CoGroupByKey() | "SplitByOutcome" >> split
+        no_outages = events | "TellNoOutages" >> beam.FlatMap(_nothing).with_output_types(Chunk)
         return WriteOutputs(
             outcomes["written"] | "RewindowWritten" >> beam.WindowInto(events.windowing),
             outcomes[REFUSED] | "RewindowRefused" >> beam.WindowInto(events.windowing),
+            no_outages,
         )
+
+
+def _nothing(_: list[Event]) -> Iterable[list[Any]]:
+    return ()
 
 
 class _WriteTable(beam.PTransform):

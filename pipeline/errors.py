@@ -21,7 +21,7 @@ class UsageError(PipelineError):
 
 
 class Rejected(PipelineError):
-    """A message or row that must not reach its table: a fault of the data, never of the code.
+    """A message or row that does not reach its table: a fault of the data, or an outage; never of the code.
 
     One subclass per `reason`: the same word is the counter's name, the dead letter's attribute and
     the row in the docs.
@@ -177,6 +177,12 @@ class RowTooLarge(Rejected):
     """The row is larger than a BigQuery request can carry."""
 
     reason = "row_too_large"
+
+
+class BigQueryOutage(Rejected):
+    """BigQuery took no rows for the table, and the pipeline was told not to wait."""
+
+    reason = "bigquery_unavailable"
 
 
 def in_one_line(error: Exception) -> str:

@@ -159,12 +159,16 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("bigquery_batch_rows", "Rows in one request.", 500, int, 1, 50_000),
         Flag("bigquery_batch_bytes", "Bytes in one request.", 9_000_000, int, 10_000, 10_000_000),
         Flag("bigquery_timeout_seconds", "How long one request may take.", 30.0, float, 0.1),
+        Flag("bigquery_max_retry_seconds", "How long a request is repeated at most.", 120.0, float, 0),
         Flag(
-            "bigquery_max_retry_seconds",
-            "How long a request is repeated before the bundle fails.",
-            120.0,
-            float,
-            0,
+            "on_sink_outage",
+            "Whether events wait while BigQuery is away.",
+            "wait",
+            choices=("wait", "dead_letter"),
+        ),
+        Flag("outage_retry_seconds", "Wait before the first of three repeats.", 1.0, float, 0.01, 60),
+        Flag(
+            "outage_pause_seconds", "How long nothing is sent to a table that fails.", 30.0, float, 0.1, 3_600
         ),
     ),
     "anomalies": (
@@ -188,11 +192,7 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         ),
         Flag("anomaly_warmup_windows", "Windows learnt before the first is judged.", 12, int, 2),
         Flag(
-            "alert_cooldown_windows",
-            "Windows in a row that must be as expected before an alert is resolved.",
-            3,
-            int,
-            1,
+            "alert_cooldown_windows", "Windows in a row as expected before an alert is resolved.", 3, int, 1
         ),
         Flag(
             "promotions_path",

@@ -16,7 +16,7 @@ from pipeline.clock import now_us
 from pipeline.elements import DeadLetter, Event
 from pipeline.rows import Run
 from pipeline.source import DeduplicateSettings, Source
-from pipeline.tables import Tables, WriteRows
+from pipeline.tables import RowOutputs, Tables, WriteRows
 from pipeline.transforms.alerting import AlertSettings, SendAlerts
 from pipeline.transforms.anomalies import DetectAnomalies, Metrics
 from pipeline.transforms.dead_letters import DeadLetterSettings, KeepDeadLetters
@@ -60,13 +60,15 @@ def build_graph(pipeline: beam.Pipeline, source: Source, settings: GraphSettings
     parsed = messages | "ParseMessages" >> ParseMessages(settings.parse)  # [Event], [DeadLetter]
     unique = parsed.events | "Deduplicate" >> source.deduplicate(settings.deduplicate)  # [Event], [Event]
 
-    tables = unique.events | "WriteEvents" >> _write_events(settings)  # [Event], [DeadLetter]
+    tables = unique.events | "WriteEvents" >> _write_events(settings)  # [Event], [DeadLetter], [Alert]
     refused = {"Parse": parsed.dead_letters, "BigQuery": tables.refused}
-    kept = refused | "KeepDeadLetters" >> KeepDeadLetters(settings.dead_letters)  # [DeadLetter] of each
+    kept = refused | "KeepDeadLetters" >> KeepDeadLetters(
+        settings.dead_letters
+    )  # [DeadLetter] of each, [Alert]
     in_lake = tables.written | "WriteLake" >> WriteLake(settings.lake)  # [message_id]
 
     orders = tables.written | "SummarizeOrders" >> SummarizeOrders(settings.summarize)  # Revision
-    outcomes = Outcomes(tables.written, unique.duplicates, kept)
+    outcomes = Outcomes(tables.written, unique.duplicates, kept.letters)
     ledger = outcomes | "MeasureQuality" >> MeasureQuality(settings.ledger)  # Revision
     stock = tables.written | "SummarizeStock" >> SummarizeStock(settings.summarize)  # Revision
     judged = Metrics(orders.windows, ledger, stock)
@@ -76,14 +78,17 @@ def build_graph(pipeline: beam.Pipeline, source: Source, settings: GraphSettings
         _write_rows(orders.hours, "hourly_metrics", ToMetricRows(settings.run), settings),
         _write_rows(ledger, "data_quality_metrics", ToLedgerRows(settings.run), settings),
         _write_rows(found.expectations, "metric_expectations", ToExpectationRows(settings.run), settings),
-    )  # [Row]
-    sent = found.alerts | "SendAlerts" >> SendAlerts(settings.alerts)  # [Alert]
+    )  # [Row], [Alert] of each
+    outages = (tables.outages, kept.outages, *(each.outages for each in metrics))  # [Alert] of each
+    alerts = (found.alerts, *outages) | "AllAlerts" >> beam.Flatten()  # [Alert]
+    sent = alerts | "SendAlerts" >> SendAlerts(settings.alerts)  # [Alert]
 
     tables.written | "ObserveWritten" >> source.observe_written()
     finished = [in_lake, unique.duplicates | "DuplicateIds" >> MessageIds()]  # [message_id] of each
-    finished += [letters | f"{stage}RefusedIds" >> MessageIds() for stage, letters in kept.items()]
+    finished += [letters | f"{stage}RefusedIds" >> MessageIds() for stage, letters in kept.letters.items()]
     finished | "AllFinished" >> beam.Flatten() | "Acknowledge" >> source.acknowledge()
-    loaded = LoadOutcomes(tables.written, unique.duplicates, kept, (in_lake, *metrics, sent))
+    rows = (each.rows for each in metrics)
+    loaded = LoadOutcomes(tables.written, unique.duplicates, kept.letters, (in_lake, *rows, sent))
     loaded | "RecordLoads" >> source.record_loads()
 
 
@@ -98,10 +103,11 @@ def _write_events(settings: GraphSettings) -> beam.PTransform:
 
 def _write_rows(
     revisions: beam.PCollection, table: str, to_rows: beam.PTransform, settings: GraphSettings
-) -> beam.PCollection:
+) -> RowOutputs:
     camel = "".join(word.capitalize() for word in table.split("_"))
     rows = revisions | f"To{camel}Rows" >> to_rows
-    return rows | f"Write{camel}" >> WriteGatheredRows(settings.tables, table)
+    written: RowOutputs = rows | f"Write{camel}" >> WriteGatheredRows(settings.tables, table)
+    return written
 
 
 class KeepInLake(beam.PTransform):
@@ -109,7 +115,8 @@ class KeepInLake(beam.PTransform):
 
     def expand(self, events: beam.PCollection) -> WriteOutputs:
         refused = events | "RefuseNone" >> beam.FlatMap(_none).with_output_types(Chunk)
-        return WriteOutputs(events, refused)
+        outages = events | "TellNoOutages" >> beam.FlatMap(_none).with_output_types(Chunk)
+        return WriteOutputs(events, refused, outages)
 
 
 def _none(_: list[Event]) -> Iterable[list[DeadLetter]]:
@@ -117,17 +124,18 @@ def _none(_: list[Event]) -> Iterable[list[DeadLetter]]:
 
 
 class WriteGatheredRows(beam.PTransform):
-    """Write the rows of a bundle together. Input: list[Row], in any windows. Output: list[Row]."""
+    """Write the rows of a bundle together. Input: list[Row], in any windows. Output: RowOutputs."""
 
     def __init__(self, tables: Tables, table: str) -> None:
         super().__init__()
         self.tables = tables
         self.table = table
 
-    def expand(self, rows: beam.PCollection) -> beam.PCollection:
-        return (
+    def expand(self, rows: beam.PCollection) -> RowOutputs:
+        written: RowOutputs = (
             rows
             | "InOneWindow" >> beam.WindowInto(GlobalWindows())
             | "GatherChunks" >> GatherChunks()
             | "WriteRows" >> WriteRows(self.tables, self.table)
         )
+        return written

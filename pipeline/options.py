@@ -23,6 +23,7 @@ from pipeline.files import open_file
 from pipeline.flags import add_flags, all_flags, complaint
 from pipeline.graph import GraphSettings
 from pipeline.rows import Run
+from pipeline.sink_circuit import CircuitSettings
 from pipeline.source import DeduplicateSettings
 from pipeline.tables import Tables
 from pipeline.transforms.alerting import AlertSettings
@@ -123,6 +124,9 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
         max_batch_bytes=flags.bigquery_batch_bytes,
         request_timeout_seconds=flags.bigquery_timeout_seconds,
         max_retry_seconds=flags.bigquery_max_retry_seconds,
+        on_outage=CircuitSettings(flags.outage_retry_seconds, open_seconds=flags.outage_pause_seconds)
+        if flags.on_sink_outage == "dead_letter"
+        else None,
     )
     dataset = None if flags.bq_dataset == "none" else flags.bq_dataset
     tables = Tables(dataset, root, insert)
@@ -216,6 +220,26 @@ def _check(flags: argparse.Namespace) -> None:
         raise UsageError(
             f"--order_window_seconds={flags.order_window_seconds} does not divide an hour, and a window must "
             "lie within one: take 60, 300 or 900."
+        )
+    _check_outage_policy(flags)
+
+
+def _check_outage_policy(flags: argparse.Namespace) -> None:
+    if flags.on_sink_outage == "wait":
+        for flag in all_flags():
+            if flag.name.startswith("outage_") and getattr(flags, flag.name) != flag.default:
+                raise UsageError(
+                    f"--{flag.name} means nothing while --on_sink_outage is wait: add "
+                    "--on_sink_outage=dead_letter, or drop the flag."
+                )
+    elif flags.bq_dataset == "none":
+        raise UsageError(
+            "--on_sink_outage=dead_letter means nothing with --bq_dataset=none: no BigQuery can be away."
+        )
+    elif flags.bigquery_write == "stock":
+        raise UsageError(
+            "--on_sink_outage=dead_letter does not go with --bigquery_write=stock, which has its own way "
+            "with an outage: take --bigquery_write=insert."
         )
 
 

@@ -11,6 +11,7 @@ from apache_beam.metrics import Metrics
 from pipeline.alerts import Alert, alert_message, alert_row
 from pipeline.chunks import Chunk, GatherChunks
 from pipeline.clock import now_us
+from pipeline.outages import outage_alerts
 from pipeline.publishing import publish
 from pipeline.rows import Run
 from pipeline.tables import Tables
@@ -46,10 +47,14 @@ class _Send(beam.DoFn):
         settings = self.settings
         emitted_at_us = now_us()
         run_id, dataset = settings.run.run_id, settings.tables.dataset
-        rows = [alert_row(alert, run_id, emitted_at_us, dataset) for alert in alerts]
-        settings.tables.write("alerts", rows)
+        told, unrecorded = list(alerts), alerts
+        while unrecorded:
+            rows = [alert_row(alert, run_id, emitted_at_us, dataset) for alert in unrecorded]
+            # Of an outage of the table of alerts itself this step is the one to tell.
+            unrecorded = outage_alerts([settings.tables.write("alerts", rows)])
+            told += unrecorded
         if settings.topic is not None:
-            messages = [alert_message(alert, run_id, emitted_at_us, dataset) for alert in alerts]
+            messages = [alert_message(alert, run_id, emitted_at_us, dataset) for alert in told]
             publish(settings.topic, messages)
             self.sent.inc(len(messages))
-        yield alerts
+        yield told

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import orjson
@@ -18,6 +18,7 @@ from pipeline.chunks import Chunk, GatherChunks
 from pipeline.elements import REPLAY_COUNT, ContractError, DeadLetter
 from pipeline.json_text import MAX_ERRORS
 from pipeline.objects import write_object
+from pipeline.outages import OUTAGES, tell_outages
 from pipeline.publishing import MAX_MESSAGE_BYTES, OutgoingMessage, publish
 from pipeline.rfc3339 import format_rfc3339
 from pipeline.rows import content_id
@@ -46,11 +47,20 @@ class DeadLetterSettings(NamedTuple):
         return self.tables.root
 
 
+class KeepOutputs(NamedTuple):
+    """What comes out of KeepDeadLetters."""
+
+    letters: dict[str, beam.PCollection]
+    """list[DeadLetter] of each stage, each list once table and topic have it."""
+    outages: beam.PCollection
+    """list[Alert]: that the table takes no rows, or takes them again."""
+
+
 class KeepDeadLetters(beam.PTransform):
     """Keep refused messages: in the table `dead_letters` with all errors, and on the DLQ topic.
 
     Input: a PCollection of list[DeadLetter] for each stage that refuses, by a name for it.
-    Output: the same, each list once table and topic have it.
+    Output: KeepOutputs.
     Raises in the bundle whatever the table or the topic refuse: then nothing is acknowledged.
     """
 
@@ -58,9 +68,16 @@ class KeepDeadLetters(beam.PTransform):
         super().__init__()
         self.settings = settings
 
-    def expand(self, stages: Mapping[str, beam.PCollection]) -> dict[str, beam.PCollection]:
+    def expand(self, stages: Mapping[str, beam.PCollection]) -> KeepOutputs:
         # Not flattened: a batch runner would write all of them to its memory first.
-        return {stage: letters | stage >> _Keep(self.settings) for stage, letters in stages.items()}
+        kept = {stage: letters | stage >> _Keep(self.settings) for stage, letters in stages.items()}
+        outages = [outputs.outages for outputs in kept.values()] | "AllOutages" >> beam.Flatten()
+        return KeepOutputs({stage: outputs.letters for stage, outputs in kept.items()}, outages)
+
+
+class _KeepOutputs(NamedTuple):
+    letters: beam.PCollection
+    outages: beam.PCollection
 
 
 class _Keep(beam.PTransform):
@@ -68,11 +85,13 @@ class _Keep(beam.PTransform):
         super().__init__()
         self.settings = settings
 
-    def expand(self, dead_letters: beam.PCollection) -> beam.PCollection:
+    def expand(self, dead_letters: beam.PCollection) -> _KeepOutputs:
         settings = self.settings
+        store = beam.ParDo(_Store(settings)).with_output_types(Chunk, outages=Chunk)
         gathered = dead_letters | "GatherChunks" >> GatherChunks()
-        stored = gathered | "Store" >> beam.ParDo(_Store(settings)).with_output_types(Chunk)
-        return stored | "Publish" >> beam.ParDo(_Publish(settings)).with_output_types(Chunk)
+        stored = gathered | "Store" >> store.with_outputs(OUTAGES, main="stored")
+        publish_them = beam.ParDo(_Publish(settings)).with_output_types(Chunk)
+        return _KeepOutputs(stored["stored"] | "Publish" >> publish_them, stored[OUTAGES])
 
 
 def dead_letter_id(letter: DeadLetter) -> str:
@@ -225,15 +244,16 @@ class _Store(beam.DoFn):
     def __init__(self, settings: DeadLetterSettings) -> None:
         self.settings = settings
 
-    def process(self, letters: list[DeadLetter]) -> Iterator[list[DeadLetter]]:
+    def process(self, letters: list[DeadLetter]) -> Iterator[Any]:
         rows = []
         for letter in letters:
             uri = payload_uri(letter, self.settings.root)
             if uri is not None:
                 write_object(uri, letter.message.payload)
             rows.append(dead_letter_row(letter, uri))
-        self.settings.tables.write("dead_letters", rows)
+        report = self.settings.tables.write("dead_letters", rows)
         yield letters
+        yield from tell_outages(report)
 
 
 class _Publish(beam.DoFn):

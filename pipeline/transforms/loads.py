@@ -133,7 +133,8 @@ class _CountByFile(beam.DoFn):
 
 class _Record(beam.DoFn):
     def __init__(self, loads: Loads) -> None:
-        insert = loads.tables.insert._replace(max_batch_rows=ROWS_IN_A_REQUEST)
+        # In a file nobody would find it: the next run would load everything again.
+        insert = loads.tables.insert._replace(max_batch_rows=ROWS_IN_A_REQUEST, on_outage=None)
         self.loads = loads._replace(tables=loads.tables._replace(insert=insert))
         self.recorded = Metrics.counter("loads", "files_recorded")
         self.counted = {outcome: Metrics.counter("loads", outcome) for outcome in FileCounts._fields}

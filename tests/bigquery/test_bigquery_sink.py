@@ -123,7 +123,7 @@ def test_own_rows_come_out_once_they_are_written(runner: str, stub: StubBigQuery
     tables = Tables(DATASET, "unused", QUICK)
     with beam.Pipeline(runner=runner) as pipeline:
         written = pipeline | beam.Create([rows], reshuffle=False) | WriteRows(tables, "alerts")
-        assert_that(written, is_exactly(rows))
+        assert_that(written.rows, is_exactly(rows))
     assert stub.stored == [("alerts", "w1"), ("alerts", "w2")]
 
 

@@ -147,6 +147,11 @@ class Plant:
         """The bytes of `gs://…`."""
         return self._bucket.blob(uri.split("/", 3)[3]).download_as_bytes()
 
+    def own_rows(self, table: str) -> bytes:
+        """The rows of one of the pipeline's own tables that are in files of the lake, a line each."""
+        blobs = self._bucket.client.list_blobs(self._bucket, prefix=f"{self.name}/tables/{table}/")
+        return b"".join(blob.download_as_bytes() for blob in blobs)
+
     def lake_rows(self, event_type: str) -> list[dict[str, Any]]:
         """The rows of every Parquet file of one event type."""
         prefix = f"{self.name}/processed/event_type={event_type}/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from google.cloud import bigquery
@@ -31,6 +32,13 @@ class Warehouse:
     def ask(self, question: str) -> list[dict[str, Any]]:
         job = self._client.query(question, job_config=self._config, job_retry=None)
         return [dict(row.items()) for row in job.result(job_retry=None)]
+
+    def load(self, table: str, path: Path) -> None:
+        """Append a file of newline-delimited JSON by a load job, as `bq load` does."""
+        config = bigquery.LoadJobConfig(source_format="NEWLINE_DELIMITED_JSON")
+        self._client.load_table_from_uri(
+            f"file://{path}", f"{self.dataset}.{table}", job_config=config
+        ).result()
 
     def column(self, question: str) -> list[Any]:
         """The first column of the answer."""

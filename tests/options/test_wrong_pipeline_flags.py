@@ -210,6 +210,31 @@ def test_empty_name_of_a_calendar_is_refused(complaint: Complaint) -> None:
     assert complaint("--promotions_path=").startswith("--promotions_path= does not have the form ")
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (
+            ["--outage_pause_seconds=5"],
+            "--outage_pause_seconds means nothing while --on_sink_outage is wait: add "
+            "--on_sink_outage=dead_letter, or drop the flag.",
+        ),
+        (
+            ["--on_sink_outage=dead_letter", "--bq_dataset=none"],
+            "--on_sink_outage=dead_letter means nothing with --bq_dataset=none: no BigQuery can be away.",
+        ),
+        (
+            ["--on_sink_outage=dead_letter", "--bigquery_write=stock"],
+            "--on_sink_outage=dead_letter does not go with --bigquery_write=stock, which has its own way "
+            "with an outage: take --bigquery_write=insert.",
+        ),
+    ],
+)
+def test_flags_of_an_outage_that_mean_nothing_are_refused(
+    flags: list[str], said: str, complaint: Complaint
+) -> None:
+    assert complaint(*flags) == said
+
+
 def test_latency_means_nothing_in_a_backfill(complaint: Complaint) -> None:
     given = ("--is_backfill", "--input_path=raw/*", "--max_latency_ms=5")
     assert complaint(*given, without="input_subscription").startswith(

@@ -55,7 +55,7 @@ def test_other_rows_and_other_tables_are_other_files(tmp_path: Path) -> None:
 
 def test_the_step_passes_on_what_it_has_written(tmp_path: Path) -> None:
     tables = Tables(None, str(tmp_path))
-    outcome = run_batch([ROWS, ROWS[:1]], lambda rows: {"rows": rows | WriteRows(tables, "alerts")})
+    outcome = run_batch([ROWS, ROWS[:1]], lambda rows: (rows | WriteRows(tables, "alerts"))._asdict())
     assert sorted(map(len, outcome.outputs["rows"])) == [1, 2]
     assert contents(tmp_path, "alerts") == sorted([LINES, b'{"n":1}\n'])
 
@@ -66,7 +66,7 @@ def test_dead_letters_of_each_stage_are_rows_in_files(tmp_path: Path) -> None:
 
     def build(letters):
         refused_later = letters | "Later" >> _only("large")
-        return {"Parse": letters | "Earlier" >> _only("m1"), "BigQuery": refused_later} | keep
+        return ({"Parse": letters | "Earlier" >> _only("m1"), "BigQuery": refused_later} | keep).letters
 
     outputs = run_batch([[dead_letter()], [large]], build).outputs
     assert {

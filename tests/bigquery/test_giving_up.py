@@ -1,0 +1,248 @@
+"""Rows for a BigQuery that does not take them, when nobody is to wait: given up after a few requests."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+from pathlib import Path
+
+import apache_beam as beam
+import orjson
+import pytest
+from apache_beam.testing.util import assert_that
+from google.cloud import bigquery
+
+from pipeline.bigquery_client import bigquery_client
+from pipeline.bigquery_insert import insert_rows
+from pipeline.bigquery_rows import InsertReport, InsertSettings, Row
+from pipeline.bigquery_sink import WriteEvents
+from pipeline.rows import Run
+from pipeline.sink_circuit import CircuitSettings
+from pipeline.tables import Tables
+from pipeline.transforms import alerting
+from pipeline.transforms.alerting import AlertSettings
+from tests.anomalies.test_alert_query import alert
+from tests.bigquery.sample_rows import INVALID, QUICK, ids, rows
+from tests.bigquery.stub_server import Answer, Request, StubBigQuery, error
+from tests.bigquery.test_bigquery_sink import NOW_US, clock, event, flatten
+
+AWAY = error(503, "backendError", "try later")
+PAUSE_SECONDS = 0.3
+IMPATIENT = QUICK._replace(on_outage=CircuitSettings(retry_seconds=0.01, open_seconds=PAUSE_SECONDS))
+NEVER_AGAIN = QUICK._replace(on_outage=CircuitSettings(retry_seconds=0.01, open_seconds=3_600))
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def dataset() -> str:
+    """A dataset of the test's own, and so circuits of its own."""
+    return f"local-shop.outage{next(_numbers)}"
+
+
+@pytest.fixture
+def table(dataset: str) -> str:
+    return f"{dataset}.orders"
+
+
+def insert(table: str, count: int, settings: InsertSettings = IMPATIENT) -> InsertReport:
+    return insert_rows(bigquery_client("local-shop"), table, rows(count), settings)
+
+
+def unwritten(report: InsertReport) -> list[int]:
+    return [each.position for each in report.unwritten]
+
+
+def test_a_request_is_sent_four_times_and_its_rows_are_given_up(stub: StubBigQuery, table: str) -> None:
+    stub.rule = lambda request: AWAY
+    started = time.monotonic()
+    report = insert(table, 3)
+    assert time.monotonic() - started >= 0.01 + 0.02 + 0.04
+    assert unwritten(report) == [0, 1, 2]
+    assert (report.errors, report.retry_count, len(stub.requests), report.news) == ([], 3, 4, ())
+    assert report.unwritten[0].reason == "bigquery_unavailable"
+    assert report.unwritten[0].message == (
+        f"BigQuery did not take the row for {table}, the last request failed with backendError: try later"
+    )
+
+
+def test_a_request_that_is_taken_in_the_end_gives_nothing_up(stub: StubBigQuery, table: str) -> None:
+    stub.script = [AWAY] * 3
+    report = insert(table, 3)
+    assert (report.unwritten, report.retry_count) == ((), 3)
+    assert stub.stored_ids() == ids(range(3))
+
+
+def test_the_fifth_failure_in_a_row_opens_over_batches_and_nothing_more_is_sent(
+    stub: StubBigQuery, table: str
+) -> None:
+    stub.rule = lambda request: AWAY
+    report = insert(table, 5, NEVER_AGAIN._replace(max_batch_rows=1))
+    assert unwritten(report) == [0, 1, 2, 3, 4]
+    assert stub.sent() == {"id-0": 4, "id-1": 1}
+    assert report.retry_count == 3, "the fifth is not even waited for"
+    assert [news.state for news in report.news] == ["open"]
+    assert unwritten(insert(table, 2, NEVER_AGAIN)) == [0, 1]
+    assert len(stub.requests) == 5
+
+
+def test_after_the_pause_one_request_decides(stub: StubBigQuery, table: str) -> None:
+    stub.rule = lambda request: AWAY
+    insert(table, 2, IMPATIENT._replace(max_batch_rows=1))
+    assert len(stub.requests) == 5
+    time.sleep(PAUSE_SECONDS)
+    report = insert(table, 2, IMPATIENT._replace(max_batch_rows=1))
+    assert (len(stub.requests), unwritten(report)) == (6, [0, 1])
+    assert [news.state for news in report.news] == ["ongoing"]
+    time.sleep(PAUSE_SECONDS)
+    stub.rule = lambda request: None
+    report = insert(table, 2)
+    assert report.unwritten == ()
+    assert [news.state for news in report.news] == ["resolved"]
+    assert stub.stored_ids() == ids(range(2))
+
+
+@pytest.mark.parametrize(
+    "fault", [error(404, "notFound"), error(403, "accessDenied")], ids=["no table", "no permission"]
+)
+def test_a_fault_of_the_table_is_an_outage_too(fault: Answer, stub: StubBigQuery, table: str) -> None:
+    stub.rule = lambda request: fault
+    report = insert(table, 2)
+    assert (unwritten(report), len(stub.requests)) == ([0, 1], 4)
+
+
+def test_a_retry_after_beyond_the_pause_is_not_waited_for(stub: StubBigQuery, table: str) -> None:
+    stub.rule = lambda request: error(503, "backendError", Retry_After="1")
+    assert unwritten(insert(table, 1)) == [0]
+    assert len(stub.requests) == 1
+
+
+def test_a_refused_request_is_an_answer_and_no_failure(stub: StubBigQuery, table: str) -> None:
+    stub.rule = lambda request: error(400, "invalid", "Bad row.")
+    report = insert(table, 8)
+    assert [each.position for each in report.errors] == list(range(8))
+    assert (report.unwritten, report.news) == ((), ())
+
+
+def test_rows_that_bigquery_itself_fails_are_given_up_and_their_neighbours_written(
+    stub: StubBigQuery, table: str
+) -> None:
+    busy = [{"index": 1, "errors": [{"reason": "backendError", "message": "busy"}]}]
+    again = [{"index": 0, "errors": [{"reason": "backendError", "message": "busy"}]}]
+    stub.script = [Answer(200, orjson.dumps({"insertErrors": each})) for each in (busy, again, again, again)]
+    report = insert(table, 3)
+    assert (unwritten(report), report.errors) == ([1], [])
+    assert stub.sent() == {"id-0": 1, "id-1": 4, "id-2": 1}
+
+
+def test_while_one_thread_probes_the_rows_of_others_are_given_up(stub: StubBigQuery, table: str) -> None:
+    stub.rule = lambda request: AWAY
+    insert(table, 2, IMPATIENT._replace(max_batch_rows=1))
+    time.sleep(PAUSE_SECONDS)
+    stub.rule = lambda request: Answer(200, b"{}", delay_seconds=0.3)
+    reports: list[InsertReport] = []
+    threads = [threading.Thread(target=lambda: reports.append(insert(table, 1))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(len(report.unwritten) for report in reports) == [0, 1, 1, 1]
+    assert len(stub.requests) == 6
+
+
+def test_events_of_a_table_that_is_away_are_dead_letters_and_the_others_are_written(
+    stub: StubBigQuery, dataset: str
+) -> None:
+    def orders_are_away(request: Request) -> Answer | None:
+        return AWAY if request.table == "orders" and "bad" not in request.insert_ids else None
+
+    stub.rule = orders_are_away
+    stub.bad_rows = {"stock-bad": [INVALID]}
+    chunk = [event("a"), event("b", "inventory"), event("stock-bad", "inventory"), event("c")]
+    settings = NEVER_AGAIN._replace(max_batch_rows=1)
+    tables = {"order": "orders", "inventory": "inventory_logs"}
+    with beam.Pipeline(runner="FnApiRunner") as pipeline:
+        outputs = (
+            pipeline
+            | beam.Create([chunk], reshuffle=False)
+            | WriteEvents(dataset.replace(".", ":"), tables, settings, clock)
+        )
+        assert_that(outputs.written, _events_are(["b"]), label="CheckWritten")
+        assert_that(outputs.refused, _letters_are(chunk), label="CheckRefused")
+        assert_that(outputs.outages, _alerts_are([("orders", "open")]), label="CheckOutages")
+
+
+def _events_are(expected: list[str]):
+    def check(chunks):
+        assert [each.event_id for each in flatten(chunks)] == expected
+
+    return check
+
+
+def _letters_are(chunk):
+    def check(chunks):
+        letters = {each.message.attributes["event_id"]: each for each in flatten(chunks)}
+        assert {name: (each.stage, each.reason) for name, each in letters.items()} == {
+            "a": ("bigquery_unavailable", "bigquery_unavailable"),
+            "c": ("bigquery_unavailable", "bigquery_unavailable"),
+            "stock-bad": ("bigquery", "refused_by_bigquery"),
+        }
+        assert letters["a"].message == chunk[0].message
+        assert (len(letters["a"].errors), letters["a"].failed_at_us) == (1, NOW_US)
+
+    return check
+
+
+def _alerts_are(expected: list[tuple[str, str]]):
+    def check(chunks):
+        assert [(each.dimension_value, each.state) for each in flatten(chunks)] == expected
+
+    return check
+
+
+def test_own_rows_go_to_a_file_that_bigquery_can_load(
+    stub: StubBigQuery, dataset: str, tmp_path: Path
+) -> None:
+    stub.rule = lambda request: AWAY if "a" in request.insert_ids else None
+    tables = Tables(dataset.replace(".", ":"), str(tmp_path), IMPATIENT._replace(max_batch_rows=1))
+    report = tables.write("order_metrics", [Row("a", b'{"n":1}'), Row("b", b'{"n":2}')])
+    assert unwritten(report) == [0]
+    assert stub.stored == [("order_metrics", "b")]
+    (path,) = (tmp_path / "tables" / "order_metrics").iterdir()
+    assert path.read_bytes() == b'{"n":1}\n'
+
+
+def test_of_its_own_table_s_outage_the_sending_step_tells(
+    stub: StubBigQuery, dataset: str, tmp_path: Path
+) -> None:
+    stub.rule = lambda request: AWAY
+    tables = Tables(dataset.replace(".", ":"), str(tmp_path), NEVER_AGAIN)
+    insert(f"{dataset}.alerts", 1, NEVER_AGAIN)
+    send = alerting._Send(AlertSettings(tables, None, Run("r", "streaming")))
+    (told,) = send.process([alert("order_count", "all", "all")])
+    assert [(each.kind, each.dimension_value) for each in told] == [
+        ("drop", "all"),
+        ("sink_outage", "alerts"),
+    ]
+    lines = [
+        orjson.loads(line)
+        for path in (tmp_path / "tables" / "alerts").iterdir()
+        for line in path.read_bytes().splitlines()
+    ]
+    assert sorted(line["kind"] for line in lines) == ["drop", "sink_outage"]
+    assert "breaches" not in next(line for line in lines if line["kind"] == "sink_outage")
+
+
+def test_who_waits_does_not_wait_longer_than_the_outage_has_lasted(
+    stub: StubBigQuery, stub_client: bigquery.Client, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Chance makes the first waits short and the later ones as long as they may be.
+    chances = itertools.chain([0.0] * 10, itertools.repeat(1.0))
+    monkeypatch.setattr(random, "uniform", lambda low, high: low + (high - low) * next(chances))
+    started = time.monotonic()
+    stub.rule = lambda request: AWAY if time.monotonic() < started + 0.3 else None
+    eager = QUICK._replace(base_backoff_seconds=0.02, max_backoff_seconds=60, max_retry_seconds=60)
+    report = insert_rows(stub_client, table, rows(1), eager)
+    assert report.retry_count > 10
+    assert time.monotonic() - started < 3  # after ten doublings the eleventh wait would be one of 20 s
