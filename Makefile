@@ -7,7 +7,7 @@ CHECKOV := .venv-checkov
 SINCE ?= HEAD^
 SOURCES := pipeline generator local benchmarks deploy tests
 
-.PHONY: help demo report test lint types tests parity contract requirements clean
+.PHONY: help demo report test lint types tests parity chaos contract requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -34,6 +34,9 @@ tests: $(VENV)/.dev $(CHECKOV)/.done ## Run all tests
 
 parity: $(VENV)/.dev ## Show that a backfill gives exactly what streaming gave
 	$(BIN)/pytest --quiet --no-header tests/parity
+
+chaos: $(VENV)/.local ## Break everything that can be broken, three times each, and count what is lost or doubled
+	$(BIN)/python -m local.chaos
 
 contract: $(VENV)/.dev ## Tell whether what changed in schemas.json since SINCE (HEAD^) breaks somebody
 	git show $(SINCE):schemas.json > $(VENV)/schemas-before.json

@@ -9,10 +9,13 @@ from functools import lru_cache
 from google.api_core.exceptions import Forbidden, NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from pipeline.errors import PipelineError
 
 UPLOAD_TIMEOUT_SECONDS = 60.0
+_RETRY = DEFAULT_RETRY.with_delay(initial=0.25, maximum=32.0, multiplier=1.5)
+"""Doubled each time, as by default, the next wait could be twice as long as the outage so far."""
 
 
 class BucketNotWritable(PipelineError):
@@ -36,7 +39,11 @@ def _upload(path: str, data: bytes) -> None:
     bucket, _, name = path.removeprefix("gs://").partition("/")
     try:
         _client().bucket(bucket).blob(name).upload_from_string(
-            data, content_type="application/octet-stream", timeout=UPLOAD_TIMEOUT_SECONDS, checksum="crc32c"
+            data,
+            content_type="application/octet-stream",
+            timeout=UPLOAD_TIMEOUT_SECONDS,
+            checksum="crc32c",
+            retry=_RETRY,
         )
     except NotFound as error:
         raise BucketNotWritable(f"bucket gs://{bucket} does not exist: create it, or name another") from error

@@ -7,7 +7,9 @@ from concurrent.futures import Future
 from functools import lru_cache
 from typing import NamedTuple
 
+from google.api_core import exceptions
 from google.api_core.exceptions import Forbidden, NotFound
+from google.api_core.retry import Retry, if_exception_type
 from google.cloud import pubsub_v1
 
 from pipeline.errors import PipelineError
@@ -15,6 +17,22 @@ from pipeline.errors import PipelineError
 PUBLISH_TIMEOUT_SECONDS = 60.0
 MAX_MESSAGE_BYTES = 9_900_000
 """Pub/Sub takes requests of 10,000,000 bytes; the rest is for the topic's name and framing."""
+_RETRY = Retry(
+    if_exception_type(
+        exceptions.Aborted,
+        exceptions.Cancelled,
+        exceptions.DeadlineExceeded,
+        exceptions.InternalServerError,
+        exceptions.ResourceExhausted,
+        exceptions.ServiceUnavailable,
+        exceptions.Unknown,
+    ),
+    initial=0.1,
+    maximum=32.0,
+    multiplier=1.5,
+    timeout=2 * PUBLISH_TIMEOUT_SECONDS,
+)
+"""The client's own kinds of failures; but its waits grow fourfold, far beyond the outage so far."""
 
 
 class OutgoingMessage(NamedTuple):
@@ -31,7 +49,8 @@ class TopicNotWritable(PipelineError):
 @lru_cache(maxsize=1)
 def _publisher() -> pubsub_v1.PublisherClient:
     return pubsub_v1.PublisherClient(
-        pubsub_v1.types.BatchSettings(max_messages=500, max_bytes=4_000_000, max_latency=0.01)
+        pubsub_v1.types.BatchSettings(max_messages=500, max_bytes=4_000_000, max_latency=0.01),
+        pubsub_v1.types.PublisherOptions(retry=_RETRY),
     )
 
 

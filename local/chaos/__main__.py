@@ -16,7 +16,7 @@ from local.chaos.run import run_trials
 from local.chaos.scenarios import SCENARIOS
 from local.errors import StackError
 
-DEFAULT_OUTPUT = Path("chaos-output")
+DEFAULT_OUTPUT = Path("demo-output") / "chaos"
 MARK = "chaos.json"
 WIDTH_OF_A_FILE = 140
 """Characters, where no terminal says how wide it is."""

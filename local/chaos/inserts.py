@@ -85,7 +85,7 @@ def refuse_rows(is_bad: Callable[[str], bool]) -> Rule:
         document["rows"] = [row for index, row in enumerate(rows) if index not in set(bad)]
         if document["rows"]:
             answer = forward(request._replace(body=orjson.dumps(document)))
-            if answer.status != 200 or b"insertErrors" in answer.body:
+            if answer.status != 200 or orjson.loads(answer.body).get("insertErrors"):
                 return answer
         invalid = {"reason": "invalid", "location": "", "message": "refused, on purpose"}
         errors = [{"index": index, "errors": [invalid]} for index in bad]

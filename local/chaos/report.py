@@ -10,7 +10,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from local.chaos.trial import Result
+from local.chaos.scenario import Result
 
 COLUMNS = (
     "scenario",

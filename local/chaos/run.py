@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from local.chaos.outcome import NOTHING
-from local.chaos.trial import Result, Scenario, Trial
+from local.chaos.scenario import Result, Scenario
+from local.chaos.trial import Trial
 from local.errors import StackError
 from local.stack import Stack
 from pipeline.contract import load_contract

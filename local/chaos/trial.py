@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from local.chaos.expected import Expected
 from local.chaos.http_proxy import HttpProxy
@@ -17,6 +16,8 @@ from local.chaos.inserts import InsertJournal
 from local.chaos.outcome import Outcome, collect
 from local.chaos.producer import Producer
 from local.chaos.pubsub_proxy import PubsubProxy
+from local.chaos.recovery import NO_OUTAGE, Times, rows_back_at, times
+from local.chaos.scenario import Result, Scenario
 from local.chaos.site import Site, rows_of_file
 from local.chaos.supervisor import Supervisor
 from local.errors import StackError
@@ -32,48 +33,9 @@ PIPELINE_FLAGS: Mapping[str, str | float] = {
     "order_window_seconds": 10,
     "quality_window_seconds": 5,
     "pane_seconds": 5,
-    "lake_window_seconds": 2,
+    "lake_window_seconds": 1,
 }
 """Windows of seconds instead of minutes."""
-
-
-class Scenario(NamedTuple):
-    """What goes wrong, and what must come of it."""
-
-    name: str
-    what: str
-    """One sentence."""
-    play: Callable[[Trial], None]
-    """Makes the faults while messages are published; returns when they are over."""
-    generator: Mapping[str, str | float] = {}
-    pipeline: Mapping[str, str | float] = {}
-    recovered_when: str = "written"
-    """`written`: a message is back when its row is written; `acknowledged`: when all its sinks have it."""
-    control: str = ""
-    """The figure of Outcome that must not be 0: the fault must be seen to bite."""
-    publishes: bool = True
-    """Whether the generator publishes; else the scenario does."""
-
-
-class Result(NamedTuple):
-    """What came of one trial."""
-
-    scenario: str
-    seed: int
-    what: str
-    control: str
-    outcome: Outcome
-    outage_seconds: float | None
-    recovery_seconds: float | None
-    """From the end of the outage until everything published during it is back."""
-    all_back_seconds: float | None
-    """The same for everything published until then: with what a dead process had leased."""
-    exit_codes: list[int]
-    """Of pipelines that ended unasked."""
-    faults: int
-    """Requests that met a fault."""
-    failures: list[str]
-    """What speaks against the product, or against the control; empty if the trial is passed."""
 
 
 class Trial:
@@ -93,7 +55,10 @@ class Trial:
         self.expected = Expected(contract, self.is_refused)
         self.lake = folder / "lake" if scenario.pipeline.get("output_bucket") == "folder" else None
         self.supervisor = Supervisor(self._flags(), self._environment(), folder / "pipeline.log")
-        self.producer = Producer(self._generator_flags(), self._environment(), folder / "generator.log")
+        producers_way = {} if scenario.faults_in_publishing else stack.service("pubsub").environment()
+        self.producer = Producer(
+            self._generator_flags(), self._environment() | producers_way, folder / "generator.log"
+        )
         self.outages: list[tuple[float, float]] = []
 
     def is_refused(self, event_id: str) -> bool:
@@ -186,16 +151,16 @@ class Trial:
     def _result(self, is_settled: bool, drain_code: int) -> Result:
         outcome = collect(self.site, self.expected, Counter(self._lake_ids()))
         failures = self._failures(outcome, is_settled, drain_code)
-        outage_seconds, recovery_seconds, all_back_seconds = self._times()
+        measured = self._times()
         return Result(
             scenario=self.scenario.name,
             seed=self.seed,
             what=self.scenario.what,
             control=self.scenario.control,
             outcome=outcome,
-            outage_seconds=outage_seconds,
-            recovery_seconds=recovery_seconds,
-            all_back_seconds=all_back_seconds,
+            outage_seconds=measured.outage_seconds,
+            recovery_seconds=measured.recovery_seconds,
+            all_back_seconds=measured.all_back_seconds,
             exit_codes=self.supervisor.exit_codes,
             faults=self.bigquery.faults + self.storage.faults + self.pubsub.faults,
             failures=failures,
@@ -223,30 +188,14 @@ class Trial:
             failures.append(f"the pipeline's last process did not drain: exit code {drain_code}")
         return failures
 
-    def _times(self) -> tuple[float | None, float | None, float | None]:
-        """Outage, recovery, and until everything is back; s."""
-        if not self.outages:
-            return None, None, None
-        start, end = self.outages[-1]
-        back_at = self._back_at()
-        during = [
-            back_at[message_id] - end
-            for message_id, message in self.expected.messages.items()
-            if message_id in back_at and start <= message.published_at <= end
-        ]
-        before = [
-            back_at[message_id] - end
-            for message_id, message in self.expected.messages.items()
-            if message_id in back_at and message.published_at <= end
-        ]
-        return end - start, max([0.0, *during]), max([0.0, *before])
-
-    def _back_at(self) -> dict[str, float]:
+    def _times(self) -> Times:
+        if not self.outages or self.scenario.control:
+            return NO_OUTAGE
         if self.scenario.recovered_when == "acknowledged":
-            return self.pubsub.acknowledged_at()
-        written = self.journal.written_at()
-        rows = {message_id: self.expected.row_of(message_id) for message_id in self.expected.messages}
-        return {message_id: written[row] for message_id, row in rows.items() if row in written}
+            back_at = self.pubsub.acknowledged_at()
+        else:
+            back_at = rows_back_at(self.expected, self.journal.written_at())
+        return times(self.outages[-1], self.expected, back_at, self.scenario.held_up_seconds)
 
     def _lake_ids(self) -> Iterator[tuple[str, str]]:
         if self.lake is None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from local.chaos.http_proxy import Rule, always, lose_answer, never, slow
 from local.chaos.inserts import error, for_inserts, refuse_rows
-from local.chaos.trial import Scenario, Trial
+from local.chaos.scenario import Scenario
+from local.chaos.trial import Trial
 
 LEAST_SECONDS, MOST_SECONDS = 3.0, 6.0
 """Of an outage."""
@@ -60,7 +61,7 @@ def restart(trial: Trial) -> None:
     trial.pause(0.3, 2)
     with trial.outage():
         emulator.ask_to_end()
-        emulator.wait_until_ended(10.0)
+        emulator.wait_until_ended(2.0)
         trial.pause(0, 2)
         emulator.start()
         emulator.wait_until_it_answers(60.0, lambda: False)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from local.chaos.http_proxy import never
 from local.chaos.inserts import for_inserts
+from local.chaos.scenario import Scenario
 from local.chaos.scenarios.pubsub import published_twice
-from local.chaos.trial import Scenario, Trial
+from local.chaos.trial import Trial
 
 MISSING_ROWS = 3
 
 
 def kill_with_early_acknowledgement(trial: Trial) -> None:
     """Kill Beam's own read while something is acknowledged and not written."""
+    events = set(trial.expected.table_of.values())
     trial.wait_until_flowing()
-    with trial.outage() as over, trial.bigquery.fault(for_inserts(never(over))):
+    with (
+        trial.outage() as over,
+        # The worker must be held up with events in its hands, and not with metrics.
+        trial.bigquery.fault(for_inserts(never(over), lambda table: table in events)),
+    ):
         trial.wait_for(
             lambda: trial.acknowledged_and_not_written() >= MISSING_ROWS,
             60.0,
@@ -29,6 +35,7 @@ CONTROLS = (
         published_twice,
         pipeline={"dedup_ttl_seconds": 1},
         control="duplicated_raw",
+        faults_in_publishing=True,
     ),
     Scenario(
         "control-early-acknowledgement",

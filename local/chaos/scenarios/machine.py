@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from local.chaos.trial import Scenario, Trial
+from local.chaos.scenario import Scenario
+from local.chaos.trial import Trial
 
 SMALL_FILE_BYTES = 100
 

@@ -10,7 +10,8 @@ import orjson
 from google.pubsub_v1.types import PubsubMessage
 
 from local.chaos.producer import RATE, drawn_messages
-from local.chaos.trial import Scenario, Trial
+from local.chaos.scenario import Scenario
+from local.chaos.trial import Trial
 
 SKEW_SECONDS = 600.0
 COUNT = 600

@@ -11,7 +11,8 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from local.chaos.pubsub_proxy import ACKNOWLEDGE, PUBLISH, Forward, Rule, refuse, refuse_publishing, topic_of
-from local.chaos.trial import Scenario, Trial
+from local.chaos.scenario import Scenario
+from local.chaos.trial import Trial
 from local.errors import StackError
 
 LEAST_SECONDS, MOST_SECONDS = 3.0, 6.0
@@ -21,8 +22,9 @@ MANY_LETTERS = {"malformed_share": 0.3}
 """Each window has so many of them that an alert of low validity opens."""
 
 
-def topic_missing(trial: Trial, topic: str) -> None:
-    """Delete a topic and create it again; what was published before stays with its subscription."""
+def dlq_topic_missing(trial: Trial) -> None:
+    """Delete the topic and create it again; what was published before stays with its subscription."""
+    topic = trial.site.dlq_topic
     trial.wait_until_flowing()
     trial.pause(0.3, 2)
     with trial.outage():
@@ -31,13 +33,37 @@ def topic_missing(trial: Trial, topic: str) -> None:
         trial.site.create_topic(topic)
 
 
-def topic_refuses(trial: Trial, topic: str) -> None:
-    """Answer UNAVAILABLE to whatever is published to a topic."""
-    rule = refuse_publishing(topic, grpc.StatusCode.UNAVAILABLE)
+def dlq_topic_refuses(trial: Trial) -> None:
+    """Answer UNAVAILABLE to whatever is published to the topic."""
+    rule = refuse_publishing(trial.site.dlq_topic, grpc.StatusCode.UNAVAILABLE)
     trial.wait_until_flowing()
     trial.pause(0.3, 2)
     with trial.outage(), trial.pubsub.fault(rule):
         trial.pause(LEAST_SECONDS, MOST_SECONDS)
+
+
+def wait_for_an_alert(trial: Trial) -> None:
+    """Wait until an alert is in its table: then it is about to be told."""
+    trial.wait_for(
+        lambda: any(table == "alerts" for table, _ in trial.journal.written_at()), 60.0, "No alert"
+    )
+
+
+def alerts_topic_missing(trial: Trial) -> None:
+    """Let the first alerts come while their topic is missing."""
+    trial.site.delete_topic(trial.site.alerts_topic)
+    wait_for_an_alert(trial)
+    with trial.outage():
+        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+        trial.site.create_topic(trial.site.alerts_topic)
+
+
+def alerts_topic_refuses(trial: Trial) -> None:
+    """Let the first alerts come while their topic answers UNAVAILABLE."""
+    with trial.pubsub.fault(refuse_publishing(trial.site.alerts_topic, grpc.StatusCode.UNAVAILABLE)):
+        wait_for_an_alert(trial)
+        with trial.outage():
+            trial.pause(LEAST_SECONDS, MOST_SECONDS)
 
 
 def refuses(trial: Trial) -> None:
@@ -147,31 +173,36 @@ PUBSUB = (
     Scenario(
         "dlq-topic-missing",
         "The DLQ topic is deleted, then there again.",
-        lambda trial: topic_missing(trial, trial.site.dlq_topic),
+        dlq_topic_missing,
         recovered_when="acknowledged",
     ),
     Scenario(
         "dlq-topic-refuses",
         "The DLQ topic answers UNAVAILABLE.",
-        lambda trial: topic_refuses(trial, trial.site.dlq_topic),
+        dlq_topic_refuses,
         recovered_when="acknowledged",
     ),
     Scenario(
         "alerts-topic-missing",
-        "The alerts topic is deleted, then there again.",
-        lambda trial: topic_missing(trial, trial.site.alerts_topic),
+        "Alerts come while their topic is deleted; then it is there again.",
+        alerts_topic_missing,
         generator=MANY_LETTERS,
         pipeline=ALERTS_COME,
     ),
     Scenario(
         "alerts-topic-refuses",
-        "The alerts topic answers UNAVAILABLE.",
-        lambda trial: topic_refuses(trial, trial.site.alerts_topic),
+        "Alerts come while their topic answers UNAVAILABLE.",
+        alerts_topic_refuses,
         generator=MANY_LETTERS,
         pipeline=ALERTS_COME,
     ),
     Scenario("pubsub-refuses", "Pub/Sub answers UNAVAILABLE to everything.", refuses),
-    Scenario("pubsub-stands-still", "The Pub/Sub server's process is stopped, and goes on.", stands_still),
+    Scenario(
+        "pubsub-stands-still",
+        "The Pub/Sub server's process is stopped, and goes on.",
+        stands_still,
+        held_up_seconds=1.0,
+    ),
     Scenario("pubsub-connections-cut", "All connections to Pub/Sub break, and no new one.", connections_cut),
     Scenario("redelivered", "Every acknowledgement is lost once: everything comes twice.", redelivered),
     Scenario(
@@ -179,5 +210,10 @@ PUBSUB = (
         "No acknowledgement arrives, then kill -9: everything comes once more.",
         redelivered_after_kill,
     ),
-    Scenario("published-twice", "Everything is published twice, seconds apart.", published_twice),
+    Scenario(
+        "published-twice",
+        "Everything is published twice, seconds apart.",
+        published_twice,
+        faults_in_publishing=True,
+    ),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import orjson
 
 from local.chaos.http_proxy import Answer, Forward, Request, Rule, always, lose_answer
-from local.chaos.trial import Scenario, Trial
+from local.chaos.scenario import Scenario
+from local.chaos.trial import Trial
 
 LEAST_SECONDS, MOST_SECONDS = 3.0, 6.0
 """Of an outage."""

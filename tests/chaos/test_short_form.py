@@ -1,0 +1,65 @@
+"""The chaos suite in short: kill -9, BigQuery away, answers lost, half of it invalid, and both controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from local.chaos.report import markdown
+from local.chaos.run import run_trials
+from local.chaos.scenario import Result
+from local.chaos.scenarios import SCENARIOS
+
+SEED = 1
+SIDE_BY_SIDE = 2
+MOSTLY_INVALID = {"malformed_share": 0.5, "duplicate_share": 0.02}
+TRIALS = {
+    # What takes longest begins first. In the long form invalid messages are a scenario of their own, and
+    # so is the control of the de-duplication, which here is what kill -9 leaves in the tables themselves.
+    "control-early-acknowledgement": {},
+    "kill": {"seconds": 5},
+    "bigquery-503": {"seconds": 6},
+    "storage-answer-lost": {"seconds": 6, **MOSTLY_INVALID},
+}
+FAULTS_MET = ("bigquery-503", "storage-answer-lost")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
+    trials = [
+        (SCENARIOS[name]._replace(generator={**SCENARIOS[name].generator, **changes}), SEED)
+        for name, changes in TRIALS.items()
+    ]
+    found = run_trials(trials, tmp_path_factory.mktemp("chaos"), SIDE_BY_SIDE)
+    print(markdown(found))
+    return {result.scenario: result for result in found}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["kill", "bigquery-503", "storage-answer-lost"])
+def test_nothing_is_lost_and_nothing_is_there_twice(name: str, results: Mapping[str, Result]) -> None:
+    result = results[name]
+    outcome = result.outcome
+    assert result.failures == []
+    assert (outcome.lost, outcome.duplicated, outcome.unexpected) == (0, 0, 0)
+    assert outcome.letters_seen == outcome.letters_expected > 0
+    assert outcome.published > 100
+    # The faults themselves were there.
+    assert result.exit_codes == ([-9] if name == "kill" else [])
+    assert (result.faults > 0) == (name in FAULTS_MET)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_without_the_views_there_are_duplicates(results: Mapping[str, Result]) -> None:
+    assert results["kill"].outcome.duplicated_raw > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_with_early_acknowledgement_messages_are_lost(results: Mapping[str, Result]) -> None:
+    result = results["control-early-acknowledgement"]
+    assert result.failures == []
+    assert result.outcome.lost > 0
