@@ -10,6 +10,7 @@ from pipeline.bigquery_rows import Row
 from pipeline.publishing import OutgoingMessage
 from pipeline.rfc3339 import format_rfc3339
 from pipeline.rows import content_id, row_of, time_column
+from pipeline.sql_text import sql_string
 
 SEVERITIES = ("info", "warning", "error", "critical")
 """From the least to the most severe."""
@@ -71,19 +72,15 @@ def alert_query(alert: Alert, dataset: str | None) -> str | None:
 
 
 def _table_of(alert: Alert) -> tuple[str, list[str]]:
-    value = _quoted(alert.dimension_value)
+    value = sql_string(alert.dimension_value)
     if alert.metric in ("validity_rate", "latency_ms_p95"):
         return "data_quality_metrics_latest", (
             [f"event_type = {value}"] if alert.dimension == "event_type" else []
         )
     if alert.dimension in ("warehouse", "table"):
         return "alerts_deduplicated", [f"dimension = '{alert.dimension}' AND dimension_value = {value}"]
-    return "order_metrics_latest", [f"dimension = {_quoted(alert.dimension)} AND dimension_value = {value}"]
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return "'" + "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in escaped) + "'"
+    dimension = sql_string(alert.dimension)
+    return "order_metrics_latest", [f"dimension = {dimension} AND dimension_value = {value}"]
 
 
 def alert_columns(

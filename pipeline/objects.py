@@ -38,7 +38,7 @@ def write_object(path: str, data: bytes) -> None:
 def _upload(path: str, data: bytes) -> None:
     bucket, _, name = path.removeprefix("gs://").partition("/")
     try:
-        _client().bucket(bucket).blob(name).upload_from_string(
+        storage_client().bucket(bucket).blob(name).upload_from_string(
             data,
             content_type="application/octet-stream",
             timeout=UPLOAD_TIMEOUT_SECONDS,
@@ -70,7 +70,8 @@ def _write_file(path: str, data: bytes) -> None:
 
 
 @lru_cache(maxsize=1)
-def _client() -> storage.Client:
+def storage_client() -> storage.Client:
+    """Return this process's client of Cloud Storage, or of the emulator that STORAGE_EMULATOR_HOST names."""
     if os.environ.get("STORAGE_EMULATOR_HOST"):
         # Otherwise the client looks for credentials and a metadata server first.
         return storage.Client(project="local", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]

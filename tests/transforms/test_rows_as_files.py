@@ -91,13 +91,13 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[storage.
     with Stack(tmp_path / "state", parts={"storage"}) as stack:
         address = stack.environment["STORAGE_EMULATOR_HOST"]
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
-        objects._client.cache_clear()
+        objects.storage_client.cache_clear()
         yield storage.Client(
             project="local-shop",
             credentials=AnonymousCredentials(),
             client_options={"api_endpoint": address},
         ).bucket("shop-events-output")
-    objects._client.cache_clear()
+    objects.storage_client.cache_clear()
 
 
 def test_rows_in_a_bucket_are_one_object_however_often_they_are_written(bucket: storage.Bucket) -> None:

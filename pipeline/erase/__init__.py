@@ -1,0 +1,1 @@
+"""Removing a person from tables, dead letters and lake."""

@@ -1,0 +1,104 @@
+"""From the command line to a checked erasure, before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pipeline.bigquery_client import DATASET
+from pipeline.commands import FlagParser
+from pipeline.contract import Contract, load_contract
+from pipeline.erase.person import ID_COLUMNS, Person
+from pipeline.errors import UsageError
+from pipeline.flags import Flag, complaint, truth
+
+FLAGS = (
+    Flag("customer_id", "Remove this customer: rows of every event table with that column.",
+         form=re.compile(r"(?s).{1,1000}"), example="1 to 1,000 characters"),
+    Flag("user_id", "Remove this user, likewise; one person may have both.",
+         form=re.compile(r"(?s).{1,1000}"), example="1 to 1,000 characters"),
+    Flag("bq_dataset", "Dataset with the tables of the pipeline; none: there is no warehouse.",
+         form=re.compile(f"none|{DATASET.pattern}", re.ASCII), example="PROJECT:DATASET, or none",
+         required=True),
+    Flag("output_bucket", "Root of the lake: a bucket, or a folder of this machine.",
+         form=re.compile(r"gs://[a-z0-9][a-z0-9._-]+[a-z0-9](/.*)?|(?!\w+:/).+"),
+         example="gs://BUCKET or a local folder", required=True),
+    Flag("plan", "Folder for the statements and the list of objects.", default="erase-plan"),
+    Flag("apply", "Carry it out; without the flag nothing is changed.", default=False, type=truth),
+    Flag("schemas_path", "Another contract than the package's own schemas.json."),
+)  # fmt: skip
+
+
+class EraseJob(NamedTuple):
+    """A checked command line."""
+
+    person: Person
+    contract: Contract
+    dataset: str | None
+    """`project:dataset`; None: there is no warehouse."""
+    root: str
+    """The lake: `gs://bucket` or a local folder."""
+    plan: str
+    apply: bool
+
+
+def parse_erase(argv: Sequence[str]) -> EraseJob:
+    """Read and check the command line and the contract.
+
+    Raises UsageError with one sentence for anything that is wrong, ContractFileError for a wrong
+    schemas.json; prints the help and raises SystemExit for --help.
+    """
+    parser = FlagParser(
+        prog="python -m pipeline.erase",
+        description="Removes a person from tables, dead letters and lake; without --apply it only looks.",
+        allow_abbrev=False,
+    )
+    for flag in FLAGS:
+        notes = ["Required."] if flag.required else []
+        notes += [f"Default: {flag.default}."] if flag.default is not None else []
+        alone: dict[str, Any] = {"nargs": "?", "const": True} if flag.type is truth else {}
+        parser.add_argument(
+            f"--{flag.name}",
+            **alone,
+            type=flag.type,
+            default=flag.default,
+            metavar=flag.name.rsplit("_", 1)[-1].upper(),
+            help=" ".join([flag.help, *notes]),
+        )
+    flags, unknown = parser.parse_known_args(list(argv))
+    if unknown:
+        near = difflib.get_close_matches(
+            unknown[0].split("=", 1)[0], [f"--{flag.name}" for flag in FLAGS], n=1
+        )
+        raise UsageError(
+            f"{unknown[0].split('=', 1)[0]} is not a flag of the erasure: "
+            + (f"did you mean {near[0]}?" if near else "--help lists the flags.")
+        )
+    given = vars(flags)
+    for flag in FLAGS:
+        wrong = complaint(flag, given[flag.name])
+        if wrong is not None:
+            raise UsageError(wrong)
+    contract = load_contract(given["schemas_path"])
+    return EraseJob(
+        _person(given, contract),
+        contract,
+        None if given["bq_dataset"] == "none" else given["bq_dataset"],
+        given["output_bucket"].rstrip("/"),
+        given["plan"],
+        given["apply"],
+    )
+
+
+def _person(given: dict[str, Any], contract: Contract) -> Person:
+    ids = {name: given[name] for name in ID_COLUMNS if given[name] is not None}
+    if not ids:
+        raise UsageError("nobody is named: give --customer_id, --user_id, or both.")
+    tables = [contract.table_of(event_type) for event_type in contract.event_types]
+    named = {column.name for table in tables for column in table.columns if column.type == "STRING"}
+    for name in ids:
+        if name not in named:
+            raise UsageError(f"--{name} means nothing with this contract: no event table has that column.")
+    return Person(ids, contract)

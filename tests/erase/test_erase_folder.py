@@ -1,0 +1,105 @@
+"""A lake in a folder, without a warehouse; what is said of wrong flags and of what cannot be done yet."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from base64 import b64encode
+from pathlib import Path
+
+import orjson
+import pytest
+from google.api_core.exceptions import BadRequest
+
+from pipeline.erase.__main__ import main
+from pipeline.erase.warehouse import is_still_streaming
+
+MINE, OTHERS = (orjson.dumps({"customer_id": id_, "status": "lost"}) for id_ in ("C1", "C2"))
+
+
+def arguments(lake: Path, plan: Path, *flags: str) -> list[str]:
+    return ["--customer_id=C1", "--bq_dataset=none", f"--output_bucket={lake}", f"--plan={plan}", *flags]
+
+
+def letter_row(number: int, payload: bytes | None) -> bytes:
+    row = {"dead_letter_id": f"l{number}", "attributes": []}
+    if payload is not None:
+        row["payload"] = b64encode(payload).decode()
+    return orjson.dumps(row)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    archived = gzip.compress(MINE + b"\n" + OTHERS + b"\n")
+    files = {
+        "raw/a.jsonl.gz": archived,
+        "tables/dead_letters/a.jsonl": b"\n".join(
+            [letter_row(1, MINE), letter_row(2, OTHERS), letter_row(3, None)]
+        ),
+        "dead_letters/date=2026-03-02/l3.bin": MINE,
+        "dead_letters/date=2026-03-02/l4.bin": OTHERS,
+        "tables/_load_metadata/a.jsonl": orjson.dumps({"md5": md5(archived), "bytes": 1, "run_id": "run"}),
+    }
+    for name, data in files.items():
+        path = tmp_path / "lake" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return tmp_path / "lake"
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()
+
+
+def test_a_person_is_removed_from_a_lake_without_a_warehouse(lake: Path, tmp_path: Path) -> None:
+    assert main(arguments(lake, tmp_path / "plan", "--apply")) == 0
+    archive = lake / "raw" / "a.jsonl.gz"
+    assert gzip.decompress(archive.read_bytes()) == OTHERS + b"\n"
+    assert (lake / "tables/dead_letters/a.jsonl").read_bytes() == letter_row(2, OTHERS)
+    assert [path.name for path in lake.glob("dead_letters/*/*")] == ["l4.bin"]
+    loads = [orjson.loads(path.read_bytes()) for path in sorted(lake.glob("tables/_load_metadata/*"))]
+    new = archive.read_bytes()
+    assert {"md5": md5(new), "bytes": len(new), "run_id": "run"} in loads
+    assert len(loads) == 2
+    before = {path: path.read_bytes() for path in lake.rglob("*") if path.is_file()}
+    assert main(arguments(lake, tmp_path / "plan", "--apply")) == 0
+    assert {path: path.read_bytes() for path in lake.rglob("*") if path.is_file()} == before
+
+
+def test_what_cannot_be_read_is_named_and_all_else_is_done(
+    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = lake / "raw" / "damaged.jsonl.gz"
+    damaged.write_bytes(gzip.compress(MINE)[:-4])
+    assert main(arguments(lake, tmp_path / "plan", "--apply")) == 1
+    said = capsys.readouterr().out
+    assert f"left: {damaged} cannot be read: " in said
+    assert not (lake / "dead_letters/date=2026-03-02/l3.bin").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "--bq_dataset is missing: name PROJECT:DATASET, or none."),
+        (["--bq_dataset=none"], "--output_bucket is missing: name gs://BUCKET or a local folder."),
+        (
+            ["--bq_dataset=none", "--output_bucket=lake"],
+            "nobody is named: give --customer_id, --user_id, or both.",
+        ),
+        (["--custmer_id=secret"], "--custmer_id is not a flag of the erasure: did you mean --customer_id?"),
+        (["--customer_id="], "--customer_id= does not have the form 1 to 1,000 characters."),
+        (
+            ["--apply=perhaps"],
+            "argument --apply: 'perhaps' is neither true nor false; --help lists the flags.",
+        ),
+    ],
+)
+def test_wrong_flag_is_one_line(flags: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(flags) == 2
+    assert capsys.readouterr() == ("", f"error: {said}\n")
+
+
+def test_rows_that_bigquery_cannot_delete_yet_are_told_from_a_wrong_statement() -> None:
+    buffered = "UPDATE or DELETE statement over table orders would affect rows in the streaming buffer"
+    assert is_still_streaming(BadRequest(f"{buffered}, which is not supported"))
+    assert not is_still_streaming(BadRequest("Unrecognized name: customer_id"))
