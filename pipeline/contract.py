@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.contract_rules import Place, check_column, check_table, check_view
+from pipeline.contract_rules import Place, check_column, check_earlier_version, check_table, check_view
 from pipeline.errors import ContractFileError
 
 CONTRACT_PATH = Path(__file__).with_name("schemas.json")
@@ -48,7 +48,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; `event_type`, `schema_version` and `event_time` are set for event tables only."""
+    """A table; `event_type`, `schema_version`, `event_time`, `earlier_versions` are an event table's only."""
 
     name: str
     description: str
@@ -58,6 +58,13 @@ class Table:
     event_type: str | None
     schema_version: int | None
     event_time: str | None
+    earlier_versions: tuple[Table, ...] = ()
+    """What events of version 1, 2, … look like; all versions after them share this table's columns."""
+
+    @property
+    def versions(self) -> range:
+        """The schema versions whose events have this table's columns; none if it is no event table."""
+        return range(len(self.earlier_versions) + 1, (self.schema_version or 0) + 1)
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,14 @@ def _table(place: Place, name: str, declared: Any) -> Table:
     place.expect_keys(
         declared,
         required=("description", "columns"),
-        optional=("partition", "clustering", "event_type", "schema_version", "event_time"),
+        optional=(
+            "partition",
+            "clustering",
+            "event_type",
+            "schema_version",
+            "event_time",
+            "earlier_versions",
+        ),
     )
     partition = None
     if "partition" in declared:
@@ -168,7 +182,34 @@ def _table(place: Place, name: str, declared: Any) -> Table:
         event_time=declared.get("event_time"),
     )
     check_table(place, table)
-    return table
+    if "earlier_versions" not in declared:
+        return table
+    earlier = _earlier_versions(place.child("earlier_versions"), table, declared["earlier_versions"])
+    return replace(table, earlier_versions=earlier)
+
+
+def _earlier_versions(place: Place, table: Table, declared: Any) -> tuple[Table, ...]:
+    """Each a table of its own with the same name, whose columns are what a producer sent then."""
+    earlier: tuple[Table, ...] = ()
+    for version, shape in place.items(declared):
+        here = place.child(version)
+        here.expect_keys(shape, required=("event_time", "columns"))
+        earlier_table = Table(
+            name=table.name,
+            description=table.description,
+            columns=_columns(here, "columns", shape["columns"]),
+            partition=None,
+            clustering=(),
+            event_type=table.event_type,
+            schema_version=len(earlier) + 1,
+            event_time=shape["event_time"],
+            earlier_versions=earlier,
+        )
+        check_earlier_version(place, version, earlier_table, table)
+        earlier = (*earlier, earlier_table)
+    if not earlier:
+        raise place.error('must declare version "1" at least; or remove it')
+    return earlier
 
 
 def _columns(place: Place, key: str, declared: Any) -> tuple[Column, ...]:

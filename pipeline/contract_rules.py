@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline.errors import ContractFileError
+from pipeline.migrations import STEPS
 
 if TYPE_CHECKING:
     from pipeline.contract import Column, Table
@@ -196,13 +197,7 @@ def _check_event_table(place: Place, table: Table, columns: Mapping[str, Column]
         raise place.error('an event table needs "event_type", a string of 1 to 128 characters')
     if type(table.schema_version) is not int or table.schema_version < 1:
         raise place.error('an event table needs "schema_version", a whole number from 1 up')
-    if not isinstance(table.event_time, str):
-        raise place.error('an event table needs "event_time", the name of a TIMESTAMP column')
-    time = _expect_column(place.child("event_time"), columns, table.event_time, ("TIMESTAMP",))
-    if time.mode != "REQUIRED" or time.set_by is not None:
-        raise place.child("event_time").error(f'"{time.name}" must be REQUIRED and sent by the producer')
-    if time.pii:
-        raise place.child("event_time").error(f'"{time.name}" cannot have "pii": the lake is laid out by it')
+    _check_event_time(place, table, columns)
     if "event_type" in columns:
         raise place.error('an event table has no column "event_type": it is taken out of the message')
     for column in _with_fields(table.columns):
@@ -216,6 +211,40 @@ def _check_event_table(place: Place, table: Table, columns: Mapping[str, Column]
             raise place.error(
                 f'an event table needs the column "{name}": type {type_}, mode REQUIRED, set_by pipeline'
             )
+
+
+def _check_event_time(place: Place, table: Table, columns: Mapping[str, Column]) -> None:
+    if not isinstance(table.event_time, str):
+        raise place.error('an event table needs "event_time", the name of a TIMESTAMP column')
+    time = _expect_column(place.child("event_time"), columns, table.event_time, ("TIMESTAMP",))
+    if time.mode != "REQUIRED" or time.set_by is not None:
+        raise place.child("event_time").error(f'"{time.name}" must be REQUIRED and sent by the producer')
+    if time.pii:
+        raise place.child("event_time").error(f'"{time.name}" cannot have "pii": the lake is laid out by it')
+
+
+def check_earlier_version(place: Place, declared_as: str, earlier: Table, table: Table) -> None:
+    """Refuse an earlier version of `table` that is out of order, or that no step lifts."""
+    version = earlier.schema_version or 0
+    if table.event_type is None or table.schema_version is None:
+        raise place.error("only an event table has earlier versions")
+    if declared_as != str(version):
+        raise place.error(f'"{declared_as}" stands where "{version}" must: count from "1", without a gap')
+    if version >= table.schema_version:
+        raise place.error(f'"{version}" is not earlier than the schema_version, {table.schema_version}')
+    here = place.child(declared_as)
+    _check_event_time(here, earlier, {column.name: column for column in earlier.columns})
+    for column in _with_fields(earlier.columns):
+        if column.set_by is not None:
+            raise here.error(f'the column "{column.name}" of an earlier version cannot have "set_by"')
+    for column in earlier.columns:
+        if column.name in ("event_id", "schema_version"):
+            raise here.error(f'an event has no column "{column.name}": it is taken out of the message')
+    if (table.event_type, version) not in STEPS:
+        raise here.error(
+            f"no step lifts {table.event_type} from version {version} to {version + 1}; "
+            "write it in pipeline/migrations.py"
+        )
 
 
 def _with_fields(columns: Iterable[Column]) -> Iterable[Column]:

@@ -7,7 +7,7 @@ nothing. Whatever it says nothing to is read again, thoroughly, and accepted or 
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from msgspec import UNSET
 from orjson import dumps, loads
@@ -40,10 +40,10 @@ from pipeline.errors import (
     UnsupportedSchemaVersion,
     WrongType,
 )
+from pipeline.event_tables import EventTable, event_table
 from pipeline.json_text import MAX_ERRORS, MAX_PAYLOAD_BYTES, Fault, read_object
-from pipeline.quick_reading import QuickTable, Refused, compile_table, encode
+from pipeline.quick_reading import Refused, encode
 from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
-from pipeline.validation import TableValidator
 from pipeline.wording import shortened
 
 PRECEDENCE: tuple[type[Rejected], ...] = (
@@ -64,20 +64,6 @@ PRECEDENCE: tuple[type[Rejected], ...] = (
 """An event with several faults is refused for the first of these; its errors come in this order too."""
 
 _EVENT_TYPE = b'"event_type":"'
-
-
-class EventTable(NamedTuple):
-    """What the parser needs of an event table."""
-
-    event_type: str
-    schema_version: int
-    event_time: str
-    quick: QuickTable
-    validator: TableValidator
-    known_versions: dict[str, int]
-    """Schema versions by their usual spelling."""
-    lost_colons: int
-    """Colons of a payload that are left out of its row's columns, if it says its event type."""
 
 
 ValidEvent = tuple[EventTable, str, int, int, str, bytes]
@@ -105,7 +91,7 @@ class Parser:
         self._max_future_us = round(max_future_seconds * 1_000_000)
         self._late_after_us = round(late_after_seconds * 1_000_000)
         self._tables: dict[str, EventTable] = {
-            event_type: _event_table(contract, event_type) for event_type in contract.event_types
+            event_type: event_table(contract.table_of(event_type)) for event_type in contract.event_types
         }
         self._tables_by_text = {dumps(table.event_type)[1:-1]: table for table in self._tables.values()}
         self._clock = 0, format_rfc3339(0)
@@ -165,11 +151,14 @@ class Parser:
             table = self._tables.get(event_type)
         if table is None or len(payload) > MAX_PAYLOAD_BYTES:
             return None
+        stated = attributes.get("schema_version")
+        if stated is not None and stated not in table.known_versions:
+            return self._lift_quickly(table, message)
         quick = table.quick
         try:
             data = quick.decode(payload)
         except Refused:
-            return None
+            return self._lift_quickly(table, message) if table.earlier and stated is None else None
         lost_colons = 1
         if data.event_type is not UNSET:
             lost_colons = table.lost_colons
@@ -196,10 +185,7 @@ class Parser:
         if b"\\" in payload and b"\\u003" in payload:  # a colon in a string may be escaped
             return None
         if attributes:
-            stated = attributes.get("schema_version")
-            version = version if stated is None else table.known_versions.get(stated)
-            if version is None:
-                return None
+            version = version if stated is None else table.known_versions[stated]
             event_id = attributes.get("event_id", event_id)
             if event_id is not UNSET and not 0 < len(event_id) <= MAX_EVENT_ID_CHARACTERS:
                 return None
@@ -215,6 +201,15 @@ class Parser:
         if event_id is UNSET:
             event_id = derived_id(loads(payload))
         return table, event_id, version, event_time_us, event_time, rest
+
+    def _lift_quickly(self, table: EventTable, message: RawMessage) -> ValidEvent | None:
+        """Return the event if it is of an earlier version, or None if that takes a closer look."""
+        lifted = table.lift_quickly(message)
+        if lifted is None:
+            return None
+        current, version = lifted
+        read = self._read_quickly(current)
+        return None if read is None else (*read[:2], version, *read[3:])
 
     def _judge(self, message: RawMessage) -> ValidEvent:
         """Return the event or raise a Rejected: the last word on a message, whatever it takes."""
@@ -243,18 +238,24 @@ class Parser:
         elif version > table.schema_version:
             fault = newer_version_fault(attributes, version, table.event_type, table.schema_version)
             raise _refusal([*faults, fault], table.event_type)
-        dropped = table.validator.drop_unknown(data) if self._drops_unknown else 0
-        event_time_us = _event_time_us(data.get(table.event_time))
+        sent_as = table.of_version(version)
+        if sent_as.has_event_type and "event_type" in fields:
+            data["event_type"] = fields["event_type"]
+        dropped = sent_as.validator.drop_unknown(data) if self._drops_unknown else 0
+        event_time_us = _event_time_us(data.get(sent_as.event_time))
         publish_time_us = message.publish_time_us
         if (
             event_time_us is not None
             and publish_time_us is not None
             and event_time_us - publish_time_us > self._max_future_us
         ):
-            faults.append(self._future_fault(table, data[table.event_time]))
+            faults.append(self._future_fault(sent_as, data[sent_as.event_time]))
         unread = {fault.error.path for fault in faults if fault.refusal is NumberOutOfRange}
-        listed = (fault for fault in table.validator.faults(data) if fault.error.path not in unread)
+        listed = (fault for fault in sent_as.validator.faults(data) if fault.error.path not in unread)
         faults += islice(listed, MAX_ERRORS)
+        if version is not None and sent_as is not table and not faults:
+            data, faults = table.lift(data, version)
+            event_time_us = _event_time_us(data.get(table.event_time))
         if faults or version is None or event_time_us is None:
             raise _refusal(faults, table.event_type)
         self.dropped_fields += dropped
@@ -272,21 +273,6 @@ class Parser:
 def _parser(contract: Contract, unknown_fields: Any, max_future: float, late_after: float) -> Parser:
     return Parser(
         contract, unknown_fields=unknown_fields, max_future_seconds=max_future, late_after_seconds=late_after
-    )
-
-
-def _event_table(contract: Contract, event_type: str) -> EventTable:
-    table = contract.table_of(event_type)
-    if table.event_type is None or table.schema_version is None or table.event_time is None:
-        raise KeyError(event_type)
-    return EventTable(
-        table.event_type,
-        table.schema_version,
-        table.event_time,
-        compile_table(table),
-        TableValidator(table),
-        {str(version): version for version in range(1, table.schema_version + 1)},
-        2 + table.event_type.count(":"),
     )
 
 

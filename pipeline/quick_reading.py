@@ -56,14 +56,17 @@ class QuickTable(NamedTuple):
 
 def compile_table(table: Table) -> QuickTable:
     """Compile an event table; raises ContractFileError for a pattern that cannot be compiled."""
-    envelope = [
-        ("event_type", Literal[table.event_type] | UnsetType, UNSET),
+    envelope: list[tuple[str, Any, Any]] = []
+    if all(column.name != "event_type" for column in table.columns):
+        envelope.append(("event_type", Literal[table.event_type] | UnsetType, UNSET))
+    versions = Meta(ge=table.versions[0], le=table.versions[-1])
+    envelope += [
         (
             "event_id",
             Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID_CHARACTERS)] | UnsetType,
             UNSET,
         ),
-        ("schema_version", Annotated[int, Meta(ge=1, le=table.schema_version)] | UnsetType, UNSET),
+        ("schema_version", Annotated[int, versions] | UnsetType, UNSET),
     ]
     record = _Record(table.name, table.columns, envelope)
     event_time = next(name for name, column in record.sent.items() if column.name == table.event_time)

@@ -151,7 +151,13 @@ def generated(folder: Path, plain: bool) -> list[bytes]:
     return [
         orjson.dumps({"event_type": each.attributes.get("event_type"), **orjson.loads(each.payload)})
         if "event_id" not in each.attributes
-        else orjson.dumps({**each.attributes, "schema_version": 1, **orjson.loads(each.payload)})
+        else orjson.dumps(
+            {
+                **each.attributes,
+                "schema_version": int(each.attributes["schema_version"]),
+                **orjson.loads(each.payload),
+            }
+        )
         for each in messages
     ]
 

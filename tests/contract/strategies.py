@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from pipeline.contract import Column, Contract
+from pipeline.contract import Column, Contract, Table
 from pipeline.projections import may_be_absent
 
 int64 = st.integers(-(2**63), 2**63 - 1)
@@ -98,8 +98,13 @@ def _objects(columns: tuple[Column, ...]) -> st.SearchStrategy[dict[str, Any]]:
 def valid(contract: Contract) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
     """(event type, event) of the contract."""
     return st.sampled_from(contract.event_types).flatmap(
-        lambda event_type: st.tuples(st.just(event_type), _objects(contract.table_of(event_type).columns))
+        lambda event_type: st.tuples(st.just(event_type), valid_event(contract.table_of(event_type)))
     )
+
+
+def valid_event(table: Table) -> st.SearchStrategy[dict[str, Any]]:
+    """What a producer may send for a table, or for an earlier version of it."""
+    return _objects(table.columns)
 
 
 spelled = st.sampled_from(
@@ -122,6 +127,14 @@ def _containers(value: Any) -> list[Any]:
 def mutated(draw: st.DrawFn, contract: Contract) -> tuple[str, dict[str, Any]]:
     """(event type, event) with one to four changes, none of which need be a fault."""
     event_type, event = draw(valid(contract))
+    event = change(draw, event)
+    for name in ("event_type", "event_id", "schema_version"):
+        event.pop(name, None)
+    return event_type, event
+
+
+def change(draw: st.DrawFn, event: dict[str, Any]) -> dict[str, Any]:
+    """An event with one to four changes."""
     event = copy.deepcopy(event)
     for _ in range(draw(st.integers(1, 4))):
         container = draw(st.sampled_from(_containers(event)))
@@ -135,6 +148,4 @@ def mutated(draw: st.DrawFn, contract: Contract) -> tuple[str, dict[str, Any]]:
                 container[name] = draw(_json)
         else:
             container[draw(text | st.sampled_from(["is_late", "a/b~c"]))] = draw(_json)
-    for name in ("event_type", "event_id", "schema_version"):
-        event.pop(name, None)
-    return event_type, event
+    return event

@@ -27,6 +27,16 @@ def _column(content: dict[str, Any], name: str) -> dict[str, Any]:
     return next(column for column in _orders(content)["columns"] if column["name"] == name)
 
 
+def _activity(content: dict[str, Any]) -> dict[str, Any]:
+    table: dict[str, Any] = content["tables"]["user_activity"]
+    return table
+
+
+def _earlier(content: dict[str, Any], version: str = "1") -> dict[str, Any]:
+    shape: dict[str, Any] = _activity(content)["earlier_versions"][version]
+    return shape
+
+
 def _rename(mapping: dict[str, Any], old: str, new: str) -> None:
     mapping[new] = mapping.pop(old)
 
@@ -34,6 +44,7 @@ def _rename(mapping: dict[str, Any], old: str, new: str) -> None:
 STATUS = "schemas.json: tables.orders.columns[3] (status)"
 ITEMS = "schemas.json: tables.orders.columns[5] (items)"
 ORDERS = "schemas.json: tables.orders"
+EARLIER = "schemas.json: tables.user_activity.earlier_versions"
 REFUSALS: dict[str, tuple[Change, str]] = {
     "unknown top-level key": (
         lambda c: _rename(c, "views", "veiws"),
@@ -221,6 +232,50 @@ REFUSALS: dict[str, tuple[Change, str]] = {
     "column that is no object": (
         lambda c: _orders(c)["columns"].insert(0, "order_id"),
         f"{ORDERS}.columns[0]: must be an object.",
+    ),
+    "typo in an earlier version's check": (
+        lambda c: _rename(_earlier(c)["columns"][1]["check"], "enum", "enums"),
+        f'{EARLIER}.1.columns[1] (event_type).check: unknown check word "enums"; did you mean "enum"?',
+    ),
+    "earlier version without event_time": (
+        lambda c: _earlier(c).pop("event_time"),
+        f'{EARLIER}.1: the key "event_time" is missing.',
+    ),
+    "earlier version whose event_time may be null": (
+        lambda c: _earlier(c)["columns"][4].update(mode="NULLABLE"),
+        f'{EARLIER}.1.event_time: "event_time" must be REQUIRED and sent by the producer.',
+    ),
+    "earlier version with an unknown key": (
+        lambda c: _earlier(c).update(partition={}),
+        f'{EARLIER}.1: unknown key "partition"; use one of event_time, columns.',
+    ),
+    "earlier versions with a gap": (
+        lambda c: _activity(c)["earlier_versions"].pop("1"),
+        f'{EARLIER}: "2" stands where "1" must: count from "1", without a gap.',
+    ),
+    "earlier version that is the current one": (
+        lambda c: _activity(c).update(schema_version=2),
+        f'{EARLIER}: "2" is not earlier than the schema_version, 2.',
+    ),
+    "earlier versions that are none": (
+        lambda c: _activity(c).update(earlier_versions={}),
+        f'{EARLIER}: must declare version "1" at least; or remove it.',
+    ),
+    "earlier versions of a table without events": (
+        lambda c: c["tables"]["alerts"].update(earlier_versions=_activity(c)["earlier_versions"]),
+        "schemas.json: tables.alerts.earlier_versions: only an event table has earlier versions.",
+    ),
+    "earlier version with a column of the pipeline": (
+        lambda c: _earlier(c)["columns"][0].update(set_by="pipeline"),
+        f'{EARLIER}.1: the column "user_id" of an earlier version cannot have "set_by".',
+    ),
+    "earlier version with an event_id": (
+        lambda c: _earlier(c)["columns"][0].update(name="event_id"),
+        f'{EARLIER}.1: an event has no column "event_id": it is taken out of the message.',
+    ),
+    "earlier version that no step lifts": (
+        lambda c: _activity(c).update(event_type="visit"),
+        f"{EARLIER}.1: no step lifts visit from version 1 to 2; write it in pipeline/migrations.py.",
     ),
     "view of a table that is not there": (
         lambda c: c["views"]["orders_deduplicated"].update(query="SELECT * FROM `{dataset}.order`"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
+from pathlib import Path
 
 import orjson
 import pytest
 import rfc8785
 
+from pipeline.contract import CONTRACT_PATH, load_contract
 from pipeline.elements import RawMessage
 from pipeline.parse import Parser
 from tests.contract.messages import (
@@ -114,9 +117,9 @@ def test_a_field_that_lost_to_its_attribute_is_not_read(lost: object) -> None:
 
 
 def test_fields_serve_where_attributes_are_absent() -> None:
-    event = good("user_activity", event_type="user_activity", event_id="a:b", schema_version=2)
+    event = good("user_activity", event_type="user_activity", event_id="a:b", schema_version=3)
     parsed = row(message(event, {}))
-    assert (parsed["event_id"], parsed["schema_version"]) == ("a:b", 2)
+    assert (parsed["event_id"], parsed["schema_version"]) == ("a:b", 3)
     assert "event_type" not in parsed
 
 
@@ -126,9 +129,15 @@ def test_missing_schema_version_means_the_contracts_own() -> None:
     assert row(activity)["schema_version"] == 3
 
 
-def test_older_schema_version_is_accepted_and_stored() -> None:
-    raw = message(good("user_activity"), {"event_type": "user_activity", "schema_version": "002"})
-    assert row(raw)["schema_version"] == 2
+def test_versions_without_a_shape_of_their_own_share_the_columns(tmp_path: Path) -> None:
+    content = json.loads(CONTRACT_PATH.read_bytes())
+    content["tables"]["orders"]["schema_version"] = 3
+    path = tmp_path / "schemas.json"
+    path.write_text(json.dumps(content))
+    parser = Parser(load_contract(path))
+    for version in ("1", "002", "3"):
+        raw = message(good(), {"event_type": "order", "event_id": "e1", "schema_version": version})
+        assert row(raw, parser) == {**row(message(good())), "schema_version": int(version)}
 
 
 def test_event_id_may_have_128_characters() -> None:

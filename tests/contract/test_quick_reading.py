@@ -121,10 +121,11 @@ def test_both_ways_read_the_same_under_every_kind_of_check(
 @pytest.mark.parametrize("time", ["2024-05-01T12:00:00Z", "2024-05-01T14:00:00.123456+02:00"])
 @pytest.mark.parametrize("inside", [True, False])
 def test_good_events_are_read_quickly(event_type: str, time: str, inside: bool) -> None:
-    column = CONTRACT.table_of(event_type).event_time or ""
+    table = CONTRACT.table_of(event_type)
     said = {"event_type": event_type, "event_id": "a:b"}
-    event = good(event_type, **{column: time})
-    raw = message({**said, "schema_version": 1, **event}, {}) if inside else message(event, said)
+    event = good(event_type, **{table.event_time or "": time})
+    version = table.schema_version
+    raw = message({**said, "schema_version": version, **event}, {}) if inside else message(event, said)
     assert _said_alike(Parser(CONTRACT), raw)
 
 

@@ -9,6 +9,7 @@ import pytest
 from pipeline.contract import Column, load_contract
 from pipeline.errors import Rejected
 from pipeline.flags import FLAGS, all_flags
+from pipeline.migrations import migrate
 from tests.docs.readme import TEXT, section, table_rows
 
 CONTRACT = load_contract()
@@ -63,6 +64,19 @@ def test_an_event_tables_type_version_and_layout_are_those_of_the_contract(table
         f"Event time `{table.event_time}`; partitioned by {table.partition.type} of "
         f"`{table.partition.field}`, clustered by {clusters}."
     )
+
+
+def test_fields_of_earlier_versions_are_those_of_the_contract_and_of_the_steps() -> None:
+    (table,) = (each for each in EVENT_TABLES if each.earlier_versions)
+    versions = [{column.name: column for column in each.columns} for each in table.earlier_versions]
+    expected = []
+    for name, column in versions[-1].items():
+        given = [f"{each[name].type} {each[name].mode}" if name in each else "" for each in versions]
+        ((place, found),) = migrate(table.event_type, {name: "x"}, 2, 3).items()
+        now = place if found == "x" else f"{place}.{next(iter(found))}"
+        expected.append([f"`{name}`", *given, rule_in_words(column), f"`{now}`"])
+    assert set(versions[0]) <= set(versions[1])
+    assert table_rows(section(f"Earlier versions of `{table.name}`")) == expected
 
 
 @pytest.mark.parametrize("table", EVENT_TABLES, ids=lambda table: table.name)
