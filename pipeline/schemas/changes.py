@@ -68,6 +68,34 @@ def _between_two_tables(old: Table, new: Table) -> Iterator[Change]:
     if old.description != new.description:
         yield Change(old.name, "has another description", Effect.TEXT)
     yield from _between_columns(old.name, old.columns, new.columns)
+    for version in range(1, min(old.schema_version or 0, new.schema_version or 0) + 1):
+        yield from _between_versions(version, old, new)
+
+
+def _between_versions(version: int, old: Table, new: Table) -> Iterator[Change]:
+    """What a producer of one schema version notices, if it has a shape of its own before or after."""
+    place = f"{old.name} version {version}"
+    was, is_ = _of_version(old, version), _of_version(new, version)
+    if was is old and is_ is new:
+        return  # the table's own columns
+    if is_ is new:
+        yield Change(place, "has no columns of its own any more", Effect.BREAKS)
+        return
+    if was is old:
+        yield Change(place, "has columns of its own now, and is lifted", Effect.PIPELINE)
+    if was.event_time != is_.event_time:
+        yield Change(place, f"event_time was {was.event_time} and is {is_.event_time}", Effect.BREAKS)
+    for change in _between_columns(place, _sent(was), _sent(is_)):
+        # An earlier version has no table: only the pipeline reads it.
+        yield change._replace(effect=Effect.PIPELINE) if change.effect is Effect.TABLE else change
+
+
+def _of_version(table: Table, version: int) -> Table:
+    return table if version in table.versions else table.earlier_versions[version - 1]
+
+
+def _sent(table: Table) -> list[Column]:
+    return [column for column in table.columns if column.set_by is None]
 
 
 def _between_columns(place: str, old: Iterable[Column], new: Iterable[Column]) -> Iterator[Change]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.commands import exit_code
-from pipeline.contract import CONTRACT_PATH, load_contract
+from pipeline.contract import CONTRACT_PATH, Table, load_contract
+from pipeline.contract import Contract as ContractFile
 from pipeline.errors import Rejected
 from pipeline.parse import Parser
 from pipeline.schemas.__main__ import APPLY, DEPLOY, INSTEAD, PRODUCE, main
+from pipeline.schemas.changes import Change as Found
+from pipeline.schemas.changes import Effect, changes
 from tests.contract.messages import message
-from tests.contract.strategies import valid
+from tests.contract.strategies import valid, valid_event
 
 Contract = dict[str, Any]
 Change = Callable[[Contract], object]
@@ -45,6 +49,25 @@ def check(content: Contract, name: str, **words: Any) -> None:
 
 def without(content: Contract, name: str, word: str) -> None:
     del column(content, name)["check"][word]
+
+
+def earlier(content: Contract, name: str, version: str = "1") -> dict[str, Any]:
+    found: list[dict[str, Any]] = content["tables"]["user_activity"]["earlier_versions"][version]["columns"]
+    return next(each for each in found if each["name"] == name)
+
+
+def earlier_columns(content: Contract, version: str = "1") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = content["tables"]["user_activity"]["earlier_versions"][version]["columns"]
+    return found
+
+
+def without_version_2(content: Contract) -> None:
+    del content["tables"]["user_activity"]["earlier_versions"]["2"]
+
+
+def version_2_alone(content: Contract) -> None:
+    without_version_2(content)
+    content["tables"]["user_activity"]["schema_version"] = 2
 
 
 def rename(content: Contract, old: str, new: str) -> None:
@@ -99,8 +122,29 @@ BREAKING: dict[str, tuple[Change, str]] = {
         "inventory_logs.quantity_change not was {'enum': [0]} and is {'enum': [0, 1]}.",
     ),
     "a version goes back": (
-        lambda c: c["tables"]["user_activity"].update(schema_version=2),
+        version_2_alone,
         "user_activity schema_version was 3 and is 2.",
+    ),
+    "an earlier version is gone": (
+        without_version_2,
+        "user_activity version 2 has no columns of its own any more.",
+    ),
+    "a column of an earlier version is gone": (
+        lambda c: earlier_columns(c, "2").remove(earlier(c, "category", "2")),
+        "user_activity version 2.category is gone.",
+    ),
+    "a column of an earlier version becomes REQUIRED": (
+        lambda c: earlier(c, "price").update(mode="REQUIRED"),
+        "user_activity version 1.price was NULLABLE and is REQUIRED.",
+    ),
+    "an enum of an earlier version is narrower": (
+        lambda c: earlier(c, "event_type").update(check={"enum": ["login"]}),
+        "user_activity version 1.event_type enum was ['login', 'logout', 'view_product', 'add_to_cart'] "
+        "and is ['login'].",
+    ),
+    "another type in an earlier version": (
+        lambda c: earlier(c, "price").update(type="STRING"),
+        "user_activity version 1.price was of type FLOAT and is of type STRING.",
     ),
     "another event type": (
         lambda c: c["tables"]["orders"].update(event_type="purchase"),
@@ -140,6 +184,16 @@ SAFE: dict[str, tuple[Change, str, list[str]]] = {
     "a version more": (
         lambda c: c["tables"]["orders"].update(schema_version=2),
         "pipeline  orders schema_version was 1 and is 2.",
+        [DEPLOY, PRODUCE],
+    ),
+    "an earlier version takes more": (
+        lambda c: earlier(c, "event_type").update(mode="NULLABLE"),
+        "pipeline  user_activity version 1.event_type was REQUIRED and is NULLABLE.",
+        [DEPLOY, PRODUCE],
+    ),
+    "a check of an earlier version is gone": (
+        lambda c: earlier(c, "user_id", "2").pop("check"),
+        "pipeline  user_activity version 2.user_id minLength was 1 and is absent.",
         [DEPLOY, PRODUCE],
     ),
     "a description": (
@@ -185,6 +239,39 @@ def test_a_safe_change_passes_with_the_order_of_its_rollout(
     assert printed[-len(steps) :] == [f"{number}. {step}." for number, step in enumerate(steps, 1)]
 
 
+def activity_at_version_2_with_the_columns_of_3() -> Table:
+    table = load_contract().table_of("user_activity")
+    return replace(table, schema_version=2, earlier_versions=table.earlier_versions[:1])
+
+
+def contract_of(table: Table) -> ContractFile:
+    return ContractFile("Some.", {table.name: table}, {})
+
+
+def test_a_version_that_is_raised_and_keeps_its_columns_as_an_earlier_one_is_safe() -> None:
+    old, new = activity_at_version_2_with_the_columns_of_3(), load_contract().table_of("user_activity")
+    kept = replace(new.earlier_versions[1], columns=old.columns, event_time=old.event_time)
+    new = replace(new, earlier_versions=(new.earlier_versions[0], kept))
+    assert changes(contract_of(old), contract_of(new)) == [
+        Found("user_activity", "schema_version was 2 and is 3", Effect.PIPELINE),
+        Found("user_activity version 2", "has columns of its own now, and is lifted", Effect.PIPELINE),
+    ]
+
+
+def test_a_version_that_is_given_other_columns_than_its_producers_send_breaks() -> None:
+    old, new = activity_at_version_2_with_the_columns_of_3(), load_contract().table_of("user_activity")
+    breaking = {
+        f"{each.place} {each.said}"
+        for each in changes(contract_of(old), contract_of(new))
+        if each.effect is Effect.BREAKS
+    }
+    assert breaking >= {
+        "user_activity version 2 event_time was timestamp and is event_time",
+        "user_activity version 2.metadata is gone",
+        "user_activity version 2.event_time is new and REQUIRED",
+    }
+
+
 def test_equal_files_pass(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert compared(files, lambda _: None) == 0
     assert capsys.readouterr().out == "Nothing is different.\n"
@@ -212,7 +299,12 @@ def test_what_was_valid_before_safe_changes_is_valid_after_them(
     path.write_text(json.dumps(content))
     old, new = load_contract(), load_contract(path)
     event_type, event = data.draw(valid(old))
-    raw = message(event, {"event_type": event_type, "event_id": "e1"}, None)
+    said = {"event_type": event_type, "event_id": "e1"}
+    if event_type == "user_activity" and data.draw(st.booleans()):
+        earlier_version = data.draw(st.sampled_from(old.table_of(event_type).earlier_versions))
+        event = data.draw(valid_event(earlier_version))
+        said["schema_version"] = str(earlier_version.schema_version)
+    raw = message(event, said, None)
     try:
         Parser(old).parse(raw, 0)
     except Rejected:
