@@ -8,7 +8,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from local.resources import bigquery_client
-from pipeline.contract import load_contract
+from pipeline.contract import Contract, load_contract
 from pipeline.projections import bigquery_fields, create_view_ddl
 
 
@@ -26,6 +26,21 @@ class Warehouse:
         for table in contract.tables.values():
             schema = [bigquery.SchemaField.from_api_repr(field) for field in bigquery_fields(table)]
             self._client.create_table(bigquery.Table(f"{self.dataset}.{table.name}", schema=schema))
+        for view in contract.views.values():
+            self.ask(create_view_ddl(view, self.dataset))
+
+    def apply(self, contract: Contract) -> None:
+        """Add the columns that tables lack and make the views anew, as `terraform apply` does."""
+        for table in contract.tables.values():
+            there = self._client.get_table(f"{self.dataset}.{table.name}")
+            known = {field.name for field in there.schema}
+            new = [field for field in bigquery_fields(table) if field["name"] not in known]
+            for field in new:
+                # The emulator keeps rows and schema apart; BigQuery changes both at once.
+                self.ask(f"ALTER TABLE {table.name} ADD COLUMN {field['name']} {field['type']}")
+            if new:
+                there.schema = [*there.schema, *map(bigquery.SchemaField.from_api_repr, new)]
+                self._client.update_table(there, ["schema"])
         for view in contract.views.values():
             self.ask(create_view_ddl(view, self.dataset))
 
