@@ -23,6 +23,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._by_type: Counter[tuple[str, str]] = Counter()
         self._by_fault: Counter[tuple[str, str]] = Counter()
+        self._by_earlier_version: Counter[tuple[str, int]] = Counter()
         self.published = 0
         self.failed = 0
         self.first_failure = ""
@@ -41,6 +42,8 @@ class Ledger:
             else:
                 self._by_type[event_type, VALID] += 1
                 self._by_type[event_type, LATE] += message.is_late
+                if message.earlier_version is not None:
+                    self._by_earlier_version[event_type, message.earlier_version] += 1
 
     def count_failure(self, why: str) -> None:
         """Count a message that could not be published."""
@@ -65,6 +68,10 @@ class Ledger:
             "by_event_type": {
                 event_type: {word: self._by_type[event_type, word] for word in words}
                 for event_type in event_types
+            },
+            "valid_by_earlier_version": {
+                f"{event_type} {version}": count
+                for (event_type, version), count in sorted(self._by_earlier_version.items())
             },
             "malformed_by_fault": {name: count for (name, _), count in sorted(self._by_fault.items())},
             "malformed_by_reason": dict(sorted(reasons.items())),

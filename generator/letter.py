@@ -40,7 +40,8 @@ class Letter:
     def attributes(self) -> dict[str, str]:
         """Return the message's attributes."""
         if self.is_inside:
-            return {}
+            # The field event_type of an earlier version is the event's own: it says nothing of the message.
+            return {"event_type": self.event_type} if "event_type" in self.fields else {}
         return {
             "event_type": self.event_type,
             "event_id": self.event_id,

@@ -13,6 +13,7 @@ from generator.faults import Fault, applicable_faults, release_faults
 from generator.incidents import Conditions
 from generator.instants import SECOND_US, TimestampText
 from generator.letter import Letter
+from generator.old_versions import draw_version, written_for
 from generator.vocabulary import Vocabulary
 
 INSIDE_SHARE = 0.1
@@ -33,6 +34,8 @@ class Message(NamedTuple):
     """What was broken; None for a valid message."""
     is_duplicate: bool
     is_late: bool
+    earlier_version: int | None = None
+    """The schema version it is written for; None for the current one."""
 
 
 @dataclass
@@ -47,6 +50,8 @@ class MessageWriter:
     run: str
     malformed_probability: float
     lag_us: int = 0
+    old_version_share: float = 0.0
+    """Of the intact events that have earlier versions."""
 
     def __post_init__(self) -> None:
         """Prepare what each message needs."""
@@ -61,6 +66,7 @@ class MessageWriter:
         }
         self._rng = stream(self.seed, "messages")
         self._fault_rng = stream(self.seed, "faults")
+        self._version_rng = stream(self.seed, "versions")
         self._text = TimestampText()
         self._written = 0
 
@@ -78,7 +84,12 @@ class MessageWriter:
             is_inside=self._rng.random() < INSIDE_SHARE,
             publish_us=now_us + self.lag_us,
         )
+        version = draw_version(self._version_rng, letter.table, self.old_version_share)
         fault, rng = self._draw_fault(event_type, conditions)
+        if fault is not None:
+            version = None  # what is broken is broken in the current version
+        elif version is not None:
+            letter = written_for(letter, version)
         payload = letter.payload() if fault is None else fault.break_letter(letter, rng)
         return Message(
             payload=payload,
@@ -88,6 +99,7 @@ class MessageWriter:
             fault=fault,
             is_duplicate=False,
             is_late=fault is None and age_us + self.lag_us > LATE_AFTER_US,
+            earlier_version=None if version is None else version.schema_version,
         )
 
     def _draw_fault(self, event_type: str, conditions: Conditions | None) -> tuple[Fault | None, Random]:

@@ -17,7 +17,7 @@ from generator.instants import SECOND_US, instant_us
 from generator.noise import LARGEST_SPREAD
 from generator.pacing import now_us
 from generator.plan import Plan, Rates
-from generator.vocabulary import EVENT_TYPES, INVENTORY, Vocabulary
+from generator.vocabulary import ACTIVITY, EVENT_TYPES, INVENTORY, Vocabulary
 from pipeline.errors import UsageError
 
 DEFAULT_START = "2025-01-06T09:00:00Z"
@@ -98,6 +98,7 @@ def _plan(flags: argparse.Namespace, live: bool) -> Plan:
         malformed_share=flags.malformed_share,
         duplicate_share=flags.duplicate_share,
         late_share=late_share,
+        old_version_share=flags.old_version_share,
         incidents=tuple(flags.incident),
         lag_us=now - start_us if live else 0,
     )
@@ -116,6 +117,12 @@ def _check_incidents(incidents: Sequence[Incident], event_types: Sequence[str]) 
 
 
 def _check_shares(plan: Plan, words: Vocabulary) -> None:
+    if plan.old_version_share and ACTIVITY not in plan.event_types:
+        raise UsageError("--old_version_share is of user activity, which --event_types leaves out.")
+    if plan.old_version_share and not words.activity.earlier_versions:
+        raise UsageError(
+            "--old_version_share needs earlier versions of user_activity; schemas.json declares none."
+        )
     malformed, duplicates = plan.malformed_share, plan.duplicate_share
     if malformed + 2 * duplicates > 1:
         raise UsageError(
@@ -236,6 +243,13 @@ def _parser() -> _Parser:
         type=share,
         help="share of valid messages whose event is 310 s to 1 h old; movements of stock never are "
         f"(default: {LATE_SHARE:g}; for --event_types=inventory: 0)",
+    )
+    add(
+        "--old_version_share",
+        type=share,
+        default=0.0,
+        help="share of the intact user activity that apps of earlier schema versions send "
+        "(default: %(default)g)",
     )
     add(
         "--incident",

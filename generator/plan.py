@@ -35,6 +35,8 @@ class Plan:
     malformed_share: float = 0.0
     duplicate_share: float = 0.0
     late_share: float = 0.0
+    old_version_share: float = 0.0
+    """Of the intact user activity, not of all messages."""
     incidents: tuple[Incident, ...] = ()
     lag_us: int = 0
     """How far the simulated time lies behind the time of publishing."""

@@ -51,7 +51,14 @@ class Simulation:
         self._noise = Noise(plan.seed, plan.noise)
         self._agendas = self._start(words, rates, run)
         self._duplicate_probability = rates.duplicate_probability
-        self._writer = MessageWriter(words, plan.seed, run, rates.malformed_probability, plan.lag_us)
+        self._writer = MessageWriter(
+            words,
+            plan.seed,
+            run,
+            rates.malformed_probability,
+            plan.lag_us,
+            plan.old_version_share,
+        )
         self._rng = stream(plan.seed, "duplicates")
         self._postponed_us = 0
 

@@ -50,6 +50,7 @@ GENERATOR_FLAGS = (
     "--malformed_share=0.03",
     "--duplicate_share=0.02",
     "--late_share=0.01",
+    "--old_version_share=0.05",
     "--incident=order_spike@25s+10sx4",
     "--incident=bad_deploy@50s+10s",
 )

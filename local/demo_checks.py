@@ -56,6 +56,10 @@ def check_everything(figures: Figures) -> list[Check]:
                 f"dead letters: {reason} = as published", figures.rejected_by_reason.get(reason, 0), letters
             )
         )
+    for version, valid in manifest["valid_by_earlier_version"].items():
+        checks.append(
+            Check(f"{version}: rows = as published", figures.rows_by_version.get(version, 0), valid)
+        )
     too_late = figures.pipeline["counters"].get("metrics.orders_too_late", 0)
     orders = figures.table_rows["orders"] - too_late
     return [

@@ -45,6 +45,8 @@ class Figures(NamedTuple):
     reasons: list[dict[str, Any]]
     """reason, letters, and an example, the most frequent first."""
     rejected_by_reason: dict[str, int]
+    rows_by_version: dict[str, int]
+    """Event type and schema version, such as `user_activity 1` -> rows."""
     orders_in_windows: int
     orders_in_hours: int
     windows: list[dict[str, Any]]
@@ -88,6 +90,7 @@ def collect(stack: Stack, output: Path) -> Figures:
         dlq_messages=_dlq_messages(stack),
         reasons=_ask(warehouse, _REASONS)[:TOP_REASONS],
         rejected_by_reason={row["reason"]: row["letters"] for row in _ask(warehouse, _REASONS)},
+        rows_by_version={row["version"]: row["events"] for row in _ask(warehouse, _VERSIONS)},
         orders_in_windows=_orders(warehouse, "order_metrics_latest"),
         orders_in_hours=_orders(warehouse, "hourly_metrics_latest"),
         windows=_ask(warehouse, _WINDOWS)[-LAST_WINDOWS:],
@@ -100,6 +103,10 @@ def collect(stack: Stack, output: Path) -> Figures:
     )
 
 
+_VERSIONS = """
+    SELECT CONCAT('user_activity ', CAST(schema_version AS STRING)) AS version, COUNT(*) AS events
+    FROM user_activity GROUP BY schema_version
+"""
 _LEDGER = """
     SELECT event_type, SUM(received) AS received, SUM(accepted) AS accepted, SUM(duplicates) AS duplicates,
            SUM(rejected) AS rejected, SUM(late) AS late

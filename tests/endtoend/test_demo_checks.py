@@ -17,6 +17,7 @@ MANIFEST = {
     "duplicates": 4,
     "late": 3,
     "by_event_type": {"order": {"valid": 40}, "inventory": {"valid": 30}, "user_activity": {"valid": 20}},
+    "valid_by_earlier_version": {"user_activity 1": 2},
     "malformed_by_reason": {"malformed_json": 5, "wrong_type": 1},
 }
 LEDGER = {
@@ -41,6 +42,7 @@ BALANCED: dict[str, Any] = {
     "dlq_messages": 6,
     "reasons": [],
     "rejected_by_reason": {"malformed_json": 5, "wrong_type": 1},
+    "rows_by_version": {"user_activity 1": 2, "user_activity 3": 18},
     "orders_in_windows": 39,
     "orders_in_hours": 39,
     "windows": [],
@@ -106,6 +108,8 @@ WITH_ONE_MORE = {
     **{f"lake_rows/{event_type}": {f"lake {event_type}: rows = accepted"} for event_type in EVENT_TABLES},
     "table_rows/dead_letters": {"dead_letters: rows = rejected"},
     "dlq_messages": {"DLQ topic: messages = rejected"},
+    "manifest/valid_by_earlier_version/user_activity 1": {"user_activity 1: rows = as published"},
+    "rows_by_version/user_activity 1": {"user_activity 1: rows = as published"},
     "manifest/malformed_by_reason/wrong_type": {"dead letters: wrong_type = as published"},
     "rejected_by_reason/malformed_json": {"dead letters: malformed_json = as published"},
     "orders_in_windows": {"order_metrics: orders = rows of orders"},

@@ -56,6 +56,11 @@ def run(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ("--event_types=", "argument --event_types: must be some of order,inventory,user_activity"),
         ("--event_types=inventory --late_share=0.1", "--late_share is too large: only new orders and user"),
         ("--weekly_amplitude=1.5", "argument --weekly_amplitude: must be a share from 0 to 1, not '1.5'"),
+        ("--old_version_share=2", "argument --old_version_share: must be a share from 0 to 1, not '2'"),
+        (
+            "--old_version_share=0.1 --event_types=order",
+            "--old_version_share is of user activity, which --event_types leaves out.",
+        ),
         ("--noise=0.6", "argument --noise: must be a number from 0 to 0.5, not '0.6'"),
         ("--to=kafka", "argument --to: invalid choice: 'kafka'"),
         ("--to=jsonl", "--to=jsonl needs --path"),

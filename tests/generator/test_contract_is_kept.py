@@ -43,7 +43,13 @@ def test_pipeline_accepts_every_intact_message_and_rejects_every_broken_one_for_
     parser = Parser(contract)
     faults: Counter[str] = Counter()
     for message in simulate(
-        12_000, seed=seed, malformed_share=0.3, duplicate_share=0.05, late_share=0.05, rate=2_000
+        12_000,
+        seed=seed,
+        malformed_share=0.3,
+        duplicate_share=0.05,
+        late_share=0.05,
+        rate=2_000,
+        old_version_share=0.3,
     ):
         seen = verdict(parser, message)
         if message.fault is not None:

@@ -61,6 +61,17 @@ def test_faults_do_not_change_what_the_shop_does(simulate: Simulate) -> None:
     assert all(one == other for one, other in same)
 
 
+def test_old_versions_do_not_change_what_the_shop_does(simulate: Simulate) -> None:
+    new = simulate(3000, seed=5, malformed_share=0.1, duplicate_share=0.0)
+    mixed = simulate(3000, seed=5, malformed_share=0.1, duplicate_share=0.0, old_version_share=0.5)
+    same = [
+        one for one, other in zip(new, mixed, strict=True) if other.earlier_version is None and one == other
+    ]
+    old = [other for other in mixed if other.earlier_version is not None]
+    assert len(same) + len(old) == 3000
+    assert 500 < len(old) < 1000
+
+
 def test_two_starts_share_no_event_id() -> None:
     def event_ids(start: str) -> set[str]:
         lines = run_generator("--events=300", f"--start={start}").splitlines()
