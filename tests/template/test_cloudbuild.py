@@ -17,6 +17,7 @@ STEPS: dict[str, dict[str, Any]] = {step["id"]: {"entrypoint": "", **step} for s
 BUILT_IN = {"PROJECT_ID", "BRANCH_NAME", "SHORT_SHA"}
 WORKFLOW = ".github/workflows/test.yml"
 CHECKS = {"lint", "types", "tests"}
+PREPARATIONS = {"set-up", "terraform", "published-contract"}
 COMMANDS_SECONDS = 300
 """What gcloud's own commands may take during a launch: about ten that are no waiting."""
 
@@ -39,7 +40,7 @@ def scripts() -> list[Any]:
 
 def test_steps_in_their_order() -> None:
     assert list(STEPS) == [
-        *("set-up", "terraform", "lint", "types", "tests"),
+        *("set-up", "terraform", "published-contract", "contract", "lint", "types", "tests"),
         *("pipeline-image", "generator-image", "push-pipeline-image", "push-generator-image"),
         *("spec", "publish", "launch"),
     ]
@@ -50,12 +51,13 @@ def test_every_step_says_what_it_waits_for_and_none_waits_for_itself() -> None:
     assert [name for name, step in STEPS.items() if "waitFor" not in step] == []
     assert [name for name in STEPS if not set(waits_for(name)) <= set(STEPS)] == []
     order = list(TopologicalSorter({name: waits_for(name) for name in STEPS}).static_order())
-    assert (set(order[:2]), order[-1]) == ({"set-up", "terraform"}, "launch")
+    assert (set(order[:3]), order[-1]) == (PREPARATIONS, "launch")
 
 
 def test_a_failing_check_stops_everything_but_the_other_checks() -> None:
-    for check in CHECKS:
-        assert {name for name in STEPS if check not in before(name)} == {"set-up", "terraform", *CHECKS}
+    checks = {*CHECKS, "contract"}
+    for check in checks:
+        assert {name for name in STEPS if check not in before(name)} == {*PREPARATIONS, *checks}
     assert not any(step.get("allowFailure") or step.get("allowExitCodes") for step in STEPS.values())
 
 
@@ -144,7 +146,7 @@ def test_a_script_is_bash_and_stops_at_its_first_failure(script: str) -> None:
 
 def test_every_script_stops_at_its_first_failure() -> None:
     flags = [step["args"][0] for step in STEPS.values() if step["entrypoint"] == "bash"]
-    assert flags == ["-ceu"] * 3
+    assert flags == ["-ceu"] * 5
 
 
 def test_github_runs_the_same_command() -> None:
