@@ -35,7 +35,7 @@ tests: $(VENV)/.dev $(CHECKOV)/.done ## Run all tests
 parity: $(VENV)/.dev ## Show that a backfill gives exactly what streaming gave
 	$(BIN)/pytest --quiet --no-header tests/parity
 
-chaos: $(VENV)/.local ## Break everything that can be broken, three times each, and count what is lost or doubled
+chaos: $(VENV)/.local ## Break everything that can be broken, twice each, and count what is lost or doubled
 	$(BIN)/python -m local.chaos
 
 contract: $(VENV)/.dev ## Tell whether what changed in schemas.json since SINCE (HEAD^) breaks somebody

@@ -51,7 +51,8 @@ def terminal_table(results: Sequence[Result]) -> Table:
     """The table for a terminal."""
     table = Table(box=box.SIMPLE_HEAD)
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("scenario", "ended", "passed") else "right")
+        is_text = column in ("scenario", "ended", "passed")
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=is_text)
     for result in results:
         table.add_row(*cells(result))
     return table

@@ -17,7 +17,12 @@ from local.errors import StackError
 
 LEAST_SECONDS, MOST_SECONDS = 3.0, 6.0
 """Of an outage."""
-ALERTS_COME = {"min_validity_messages": 5, "anomaly_warmup_windows": 4}
+ALERTS_COME = {
+    "quality_window_seconds": 5,
+    "pane_seconds": 5,
+    "min_validity_messages": 5,
+    "anomaly_warmup_windows": 4,
+}
 MANY_LETTERS = {"malformed_share": 0.3}
 """Each window has so many of them that an alert of low validity opens."""
 
