@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from google.api_core.exceptions import GoogleAPICallError
+
 from local.chaos.outcome import NOTHING
 from local.chaos.scenario import Result, Scenario
 from local.chaos.trial import Trial
@@ -39,7 +41,7 @@ def run_trials(
         try:
             stack.check()
             result = Trial(scenario, seed, stack, contract, output / f"{scenario.name}-{seed}").run()
-        except StackError as error:
+        except (StackError, GoogleAPICallError, OSError) as error:  # the emulators are broken on purpose
             result = not_played(scenario, seed, error)
         finally:
             stacks.put(stack)
@@ -61,7 +63,7 @@ def run_trials(
             stack.stop()
 
 
-def not_played(scenario: Scenario, seed: int, error: StackError) -> Result:
+def not_played(scenario: Scenario, seed: int, error: Exception) -> Result:
     """The result of a trial that has come to no end: all figures are 0, and it says why."""
-    sentence = str(error).splitlines()[0].rstrip(".")
+    sentence = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
     return Result(scenario.name, seed, scenario.what, "", NOTHING, None, None, None, [], 0, [sentence])
