@@ -44,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StackError as error:
         print(f"python -m local.chaos: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("python -m local.chaos: stopped; nothing is left running.", file=sys.stderr)
+        return 130
     write_reports(results, flags.output)
     console.print(terminal_table(results))
     for sentence in sentences(results):
