@@ -16,6 +16,7 @@ from apache_beam.utils.timestamp import Timestamp
 from pipeline.alerts import Alert
 from pipeline.anomalies.settings import AnomalySettings
 from pipeline.anomalies.verdicts import Expectation, Verdicts
+from pipeline.chunks import Chunk
 from pipeline.clock import now_us
 from pipeline.transforms.observations import (
     Observation,
@@ -74,7 +75,8 @@ class DetectAnomalies(beam.PTransform):
             judge: beam.DoFn = _JudgeAll(self.settings)
         else:
             judge = _JudgeInOrder(self.settings)
-        judged = keyed | "Judge" >> beam.ParDo(judge).with_outputs(EXPECTATIONS, main="alerts")
+        typed = beam.ParDo(judge).with_output_types(Chunk, expectations=Chunk)
+        judged = keyed | "Judge" >> typed.with_outputs(EXPECTATIONS, main="alerts")
         return AnomalyOutputs(judged.alerts, judged[EXPECTATIONS])
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import json
 import threading
+from typing import Any
 
 from tests.bigquery.stub_server import error
 
@@ -16,6 +18,8 @@ class Gate:
 
     def __init__(self, address: str) -> None:
         self.is_open = True
+        self.refused: set[str] = set()
+        """Insert ids of rows that are refused for their own sake."""
         gate, host = self, address.removeprefix("http://")
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -24,13 +28,19 @@ class Gate:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if not gate.is_open and self.path.partition("?")[0].endswith("/insertAll"):
-                    self._answer(AWAY.status, AWAY.body)
-                    return
+                errors: list[dict[str, Any]] = []
+                if self.path.partition("?")[0].endswith("/insertAll"):
+                    if not gate.is_open:
+                        self._answer(AWAY.status, AWAY.body)
+                        return
+                    body, errors = gate._without_the_refused(body)
                 connection = http.client.HTTPConnection(host, timeout=30)
                 connection.request("POST", self.path, body, {"Content-Type": "application/json"})
                 answer = connection.getresponse()
-                self._answer(answer.status, answer.read())
+                content = answer.read()
+                self._answer(
+                    answer.status, json.dumps({"insertErrors": errors}).encode() if errors else content
+                )
                 connection.close()
 
             def _answer(self, status: int, body: bytes) -> None:
@@ -47,6 +57,17 @@ class Gate:
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def _without_the_refused(self, body: bytes) -> tuple[bytes, list[dict[str, Any]]]:
+        document = json.loads(body)
+        rows = document["rows"]
+        document["rows"] = [row for row in rows if row["insertId"] not in self.refused]
+        invalid = [{"reason": "invalid", "location": "items", "message": "no such field: items."}]
+        return json.dumps(document).encode(), [
+            {"index": index, "errors": invalid}
+            for index, row in enumerate(rows)
+            if row["insertId"] in self.refused
+        ]
 
     def close(self) -> None:
         """End."""
