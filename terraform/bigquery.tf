@@ -29,10 +29,9 @@ resource "google_bigquery_table" "table" {
   dynamic "time_partitioning" {
     for_each = can(each.value.partition) ? [each.value.partition] : []
     content {
-      type  = time_partitioning.value.type
-      field = time_partitioning.value.field
-      # Dead letters are the one table that holds what nobody has checked: personal data too, wherever it stands.
-      expiration_ms = each.key == "dead_letters" ? var.dead_letter_days * local.day_seconds * 1000 : null
+      type          = time_partitioning.value.type
+      field         = time_partitioning.value.field
+      expiration_ms = try(local.table_days[each.key] * local.day_seconds * 1000, null)
     }
   }
 

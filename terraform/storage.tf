@@ -37,7 +37,20 @@ resource "google_storage_bucket" "lake" {
     }
     condition {
       age            = var.dead_letter_days
-      matches_prefix = ["dead_letters/"]
+      matches_prefix = ["dead_letters/", "tables/dead_letters/"]
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = local.lake_days
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age            = lifecycle_rule.value
+        matches_prefix = [lifecycle_rule.key]
+      }
     }
   }
 
@@ -126,7 +139,7 @@ resource "google_storage_bucket" "templates" {
   depends_on = [google_project_service.api, time_sleep.key_grants]
 }
 
-# The alerting function's markers of who was told. An alert is repeated for hours at most, so a month is plenty.
+# The alerting function's markers of who was told.
 resource "google_storage_bucket" "alerts" {
   # checkov:skip=CKV_GCP_62:Cloud Audit Logs show who read what, for all buckets and with names; usage logs do not.
   # checkov:skip=CKV_GCP_78:A marker is of use for hours; old versions of it are of none.
@@ -141,7 +154,7 @@ resource "google_storage_bucket" "alerts" {
       type = "Delete"
     }
     condition {
-      age = 30
+      age = var.alert_marker_days
     }
   }
 

@@ -84,39 +84,6 @@ variable "deletion_protection" {
   default     = true
 }
 
-variable "soft_delete_days" {
-  description = "How long a deleted object of the lake can be restored, in days; 0: not at all."
-  type        = number
-  default     = 7
-
-  validation {
-    condition     = var.soft_delete_days == 0 || (var.soft_delete_days >= 7 && var.soft_delete_days <= 90)
-    error_message = "soft_delete_days is ${var.soft_delete_days}: Cloud Storage takes 7 to 90 days, or 0 for none."
-  }
-}
-
-variable "dead_letter_days" {
-  description = "How long dead letters are kept in their table and in the lake, in days. They hold what producers sent, personal data included."
-  type        = number
-  default     = 90
-
-  validation {
-    condition     = var.dead_letter_days >= 7 && floor(var.dead_letter_days) == var.dead_letter_days
-    error_message = "dead_letter_days is ${var.dead_letter_days}: use a whole number of 7 or more, so that the queue's letters are still in their table."
-  }
-}
-
-variable "dead_letter_queue_days" {
-  description = "How long the dead-letter queue keeps a letter that nobody acknowledges, in days."
-  type        = number
-  default     = 31
-
-  validation {
-    condition     = var.dead_letter_queue_days >= 1 && var.dead_letter_queue_days <= 31
-    error_message = "dead_letter_queue_days is ${var.dead_letter_queue_days}: Pub/Sub keeps a message for 1 to 31 days."
-  }
-}
-
 variable "raw_events_days" {
   description = "How far back, in event time, each fill of raw_events looks, in days: Pub/Sub's retention of 7 days, and one for the day between two fills."
   type        = number

@@ -1,8 +1,8 @@
 """What Terraform makes of its values, evaluated by the binary, without providers and without a network.
 
-variables.tf and locals.tf refer to no resource; a copy of them beside schemas.json is a configuration of its
-own, in which `terraform plan` checks the variables and computes every local value. The values and checks of
-monitoring.tf do refer to resources: in their copy, the words of each reference stand in its place.
+variables.tf, retention.tf and locals.tf refer to no resource; a copy of them beside schemas.json is a
+configuration of its own, in which `terraform plan` checks the variables and computes every local value. The values
+and checks of monitoring.tf do refer to resources: in their copy, the words of each reference stand in its place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TERRAFORM = shutil.which("terraform")
 # The binary comes from HashiCorp and no Python package brings it, so a machine may lack it.
 MISSING = "the terraform binary is not on this machine's PATH"
 
-_COPIED = ("variables.tf", "locals.tf", "raw_events.json", "raw_events.sql")
+_COPIED = ("variables.tf", "retention.tf", "locals.tf", "raw_events.json", "raw_events.sql")
 _SHOWN = (
     "table_schemas",
     "nested_too_deep",
@@ -35,6 +35,8 @@ _SHOWN = (
     "log_filters",
     "policies",
     "policy_seconds",
+    "table_days",
+    "lake_days",
 )
 _REFERENCE = re.compile(r"google_\w+\.\w+(?:\[[^]]+\])?\.\w+")
 

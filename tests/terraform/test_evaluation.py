@@ -78,6 +78,18 @@ def test_our_own_words_are_left_out_at_every_depth(tmp_path: Path) -> None:
     assert answer.values["table_schemas"]["t"] == [plain]
 
 
+def test_only_dead_letters_have_an_end_by_default(values: dict[str, Any]) -> None:
+    assert (values["table_days"], values["lake_days"]) == ({"dead_letters": 90}, {})
+
+
+def test_every_table_and_folder_of_events_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    given = {"event_days": 400, "raw_archive_days": 30, "dead_letter_days": 14}
+    values = evaluate(tmp_path, None, **given).values
+    events = [table.name for table in load_contract().tables.values() if table.event_type]
+    assert values["table_days"] == dict.fromkeys([*events, "raw_events"], 400) | {"dead_letters": 14}
+    assert values["lake_days"] == {"raw/": 30, "processed/": 400}
+
+
 def test_a_contract_that_nests_deeper_is_named_and_not_cut_off_in_silence(tmp_path: Path) -> None:
     answer = evaluate(tmp_path, contract_with(record("a", record("b", record("c", column("d"))))))
     assert answer.values["nested_too_deep"] == ["t.a.b.c"]
@@ -255,6 +267,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"labels": {"Team": "x"}}, "Wrong: Team=x."),
     ({"soft_delete_days": 3}, "soft_delete_days is 3: Cloud Storage takes 7 to 90 days, or 0 for none."),
     ({"dead_letter_days": 1}, "dead_letter_days is 1: use a whole number of 7 or more"),
+    ({"raw_archive_days": 7}, "raw_archive_days is 7: use a whole number of 8 or more"),
+    ({"event_days": 30.5}, "event_days is 30.5: use a whole number of 31 or more, or null for no end."),
+    ({"alert_marker_days": 1}, "alert_marker_days is 1: use a whole number of 8 or more"),
     (
         {"dead_letter_queue_days": 40},
         "dead_letter_queue_days is 40: Pub/Sub keeps a message for 1 to 31 days.",
@@ -298,4 +313,5 @@ def test_every_check_of_a_variable_has_been_seen_to_refuse() -> None:
 
 
 def _variables() -> str:
-    return (FOLDER / "variables.tf").read_text(encoding="utf-8")
+    files = ("variables.tf", "retention.tf")
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in files)
