@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,17 @@ from pipeline.errors import RowTooLarge
 JOIN_WINDOW_SECONDS = 10
 JOIN_LATENESS_SECONDS = 7 * 24 * 3600
 """As long as Pub/Sub keeps a message."""
+
+
+def _without_errors(record: logging.LogRecord) -> bool:
+    """Stock logs BigQuery's errors as they are, and they may quote a value that is personal."""
+    said, _, _ = record.getMessage().partition("Errors were")
+    record.msg, record.args = said, ()
+    return True
+
+
+# Here, because it has to hold in every process in which stock writes, and those import this module.
+logging.getLogger("apache_beam.io.gcp.bigquery").addFilter(_without_errors)
 
 
 class WriteEventsStock(beam.PTransform):

@@ -182,12 +182,16 @@ def stock_reaches_stub(monkeypatch: pytest.MonkeyPatch, stub: StubBigQuery) -> N
 
 
 @pytest.mark.usefixtures("stock_reaches_stub")
-def test_stock_splits_a_stream_into_written_and_refused(stub: StubBigQuery) -> None:
+def test_stock_splits_a_stream_into_written_and_refused(
+    stub: StubBigQuery, caplog: pytest.LogCaptureFixture
+) -> None:
+    quoting = [{**INVALID[0], "message": "Cannot convert value.: canary"}]
+
     def spoil(request: Any) -> None:
         # Insert ids are stock's own, so the bad row is known by its content.
         for row in request.rows:
             if row["json"]["event_id"] == "bad":
-                stub.bad_rows[row["insertId"]] = INVALID
+                stub.bad_rows[row["insertId"]] = quoting
 
     stub.rule = spoil
     stream = (
@@ -204,6 +208,8 @@ def test_stock_splits_a_stream_into_written_and_refused(stub: StubBigQuery) -> N
         assert_that(outputs.written, is_exactly(good), label="CheckWritten")
         assert_that(outputs.refused, is_exactly([refusal(event("bad"))]), label="CheckRefused")
     assert len(stub.stored) == 3
+    assert "errors inserting to BigQuery" in caplog.text
+    assert "canary" not in caplog.text
 
 
 def test_stock_keeps_a_failure_that_comes_after_its_event_was_emitted() -> None:

@@ -1,8 +1,9 @@
 """What Terraform makes of its values, evaluated by the binary, without providers and without a network.
 
 variables.tf, retention.tf and locals.tf refer to no resource; a copy of them beside schemas.json is a
-configuration of its own, in which `terraform plan` checks the variables and computes every local value. The values
-and checks of monitoring.tf do refer to resources: in their copy, the words of each reference stand in its place.
+configuration of its own, in which `terraform plan` checks the variables and computes every local value. The
+values and checks of monitoring.tf do refer to resources: in their copy, the words of each reference stand in
+its place.
 """
 
 from __future__ import annotations
