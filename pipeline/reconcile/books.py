@@ -26,6 +26,9 @@ class Counted(NamedTuple):
     most_accepted: int = 0
     """The most that one run has accepted."""
     most_rejected: int = 0
+    ever_accepted: int = 0
+    """What all runs have accepted, an event in each of them."""
+    ever_rejected: int = 0
     unbalanced: int = 0
     """By how much received and accepted + duplicates + rejected differ, over all windows and runs."""
 
@@ -39,6 +42,8 @@ class Counted(NamedTuple):
             max(self.runs, other.runs),
             self.most_accepted + other.most_accepted,
             self.most_rejected + other.most_rejected,
+            self.ever_accepted + other.ever_accepted,
+            self.ever_rejected + other.ever_rejected,
             self.unbalanced + other.unbalanced,
         )
 

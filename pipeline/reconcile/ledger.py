@@ -12,6 +12,7 @@ from pipeline.bigquery_questions import Questions
 from pipeline.errors import UsageError
 from pipeline.reconcile.books import Counted, Key
 from pipeline.reconcile.span import Span
+from pipeline.rfc3339 import MIN_US
 
 DEFAULT_WINDOW_SECONDS = 300
 LONGEST_WINDOW_SECONDS = 86_400
@@ -21,12 +22,15 @@ _LEDGER, _LATEST = "data_quality_metrics", "data_quality_metrics_latest"
 def window_seconds(questions: Questions, span: Span, wanted: int | None) -> int:
     """How long the windows are that hold whole windows of the ledger; `wanted`, if that is so.
 
-    Raises UsageError.
+    The first of them may have begun before `span`. Raises UsageError.
     """
     question = f"""
         SELECT DISTINCT TIMESTAMP_DIFF(window_end, window_start, SECOND) AS seconds
-        FROM {questions.name(_LEDGER)} WHERE window_start >= @since AND window_start < @until"""
-    sizes = sorted(row["seconds"] for row in questions.ask(question, span.parameters()))
+        FROM {questions.name(_LEDGER)}
+        WHERE window_start >= @since AND window_start < @until AND UNIX_SECONDS(window_end) > @inside"""
+    earlier = span._replace(since_s=max(span.since_s - LONGEST_WINDOW_SECONDS, MIN_US // 1_000_000))
+    inside = bigquery.ScalarQueryParameter("inside", "INT64", span.since_s)
+    sizes = sorted(row["seconds"] for row in questions.ask(question, [*earlier.parameters(), inside]))
     common = math.lcm(*sizes) if sizes else wanted or DEFAULT_WINDOW_SECONDS
     if wanted is None and common > LONGEST_WINDOW_SECONDS:
         raise UsageError(
@@ -90,6 +94,8 @@ def add_up(panes: Iterable[Pane], latest: Iterable[Pane], window_seconds: int) -
             runs=found.runs + 1,
             most_accepted=max(found.most_accepted, pane.accepted),
             most_rejected=max(found.most_rejected, pane.rejected),
+            ever_accepted=found.ever_accepted + pane.accepted,
+            ever_rejected=found.ever_rejected + pane.rejected,
             unbalanced=found.unbalanced + abs(pane.received - sums),
         )
     for pane in latest:

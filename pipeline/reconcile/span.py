@@ -8,8 +8,12 @@ from google.cloud import bigquery
 
 from pipeline.rfc3339 import format_rfc3339
 
-START = "UNIX_SECONDS(publish_time) - MOD(MOD(UNIX_SECONDS(publish_time), @window) + @window, @window)"
-"""Start of the window of a publish time, before 1970 too."""
+_MICROS = "UNIX_MICROS(publish_time)"
+START_US = f"{_MICROS} - MOD(MOD({_MICROS}, @window_us) + @window_us, @window_us)"
+"""Start of the window of a publish time, in µs since 1970, before 1970 too.
+
+In µs to its end: where BigQuery cuts to seconds, the emulator rounds, and divides as floats.
+"""
 
 
 class Span(NamedTuple):
@@ -20,12 +24,12 @@ class Span(NamedTuple):
     window_seconds: int
 
     def parameters(self) -> list[Any]:
-        """The query parameters since, until and window."""
+        """The query parameters since, until and window_us."""
         times = (("since", self.since_s), ("until", self.until_s))
         return [
             *(
                 bigquery.ScalarQueryParameter(name, "TIMESTAMP", format_rfc3339(time_s * 1_000_000))
                 for name, time_s in times
             ),
-            bigquery.ScalarQueryParameter("window", "INT64", self.window_seconds),
+            bigquery.ScalarQueryParameter("window_us", "INT64", self.window_seconds * 1_000_000),
         ]

@@ -11,7 +11,7 @@ from pipeline.bigquery_questions import Questions, strings
 from pipeline.contract import Contract
 from pipeline.reconcile.books import Key, Stored
 from pipeline.reconcile.findings import MAX_IDS, SHOWN_TWICE, Finding
-from pipeline.reconcile.span import START, Span
+from pipeline.reconcile.span import START_US, Span
 from pipeline.transforms.quality import UNKNOWN
 
 PAGE_ROWS = 20_000
@@ -33,11 +33,11 @@ class Warehouse(Questions):
         stored: dict[Key, Stored] = {}
         for event_type, table in self.tables.items():
             question = f"""
-                SELECT {START} AS starts, COUNT(*) AS n, COUNT(DISTINCT event_id) AS different
+                SELECT {START_US} AS starts_us, COUNT(*) AS n, COUNT(DISTINCT event_id) AS different
                 FROM {self.name(table)} WHERE publish_time >= @since AND publish_time < @until
-                GROUP BY starts"""
+                GROUP BY starts_us"""
             for row in self.ask(question, span.parameters()):
-                stored[Key(row["starts"], event_type)] = Stored(row["n"], row["different"])
+                stored[Key(row["starts_us"] // 1_000_000, event_type)] = Stored(row["n"], row["different"])
         return stored
 
     def letters(self, span: Span) -> tuple[dict[Key, Stored], dict[str, int]]:
@@ -45,17 +45,17 @@ class Warehouse(Questions):
         stored: dict[Key, Stored] = {}
         undated: dict[str, int] = {}
         question = f"""
-            SELECT {START} AS starts, IFNULL(event_type, '{UNKNOWN}') AS event_type, stage,
+            SELECT {START_US} AS starts_us, IFNULL(event_type, '{UNKNOWN}') AS event_type, stage,
               COUNT(*) AS n, COUNT(DISTINCT dead_letter_id) AS different
             FROM {self.name("dead_letters")}
             WHERE publish_time IS NULL OR publish_time >= @since AND publish_time < @until
-            GROUP BY starts, event_type, stage ORDER BY stage"""
+            GROUP BY starts_us, event_type, stage ORDER BY stage"""
         for row in self.ask(question, span.parameters()):
             event_type, different = row["event_type"], row["different"]
-            if row["starts"] is None:
+            if row["starts_us"] is None:
                 undated[event_type] = undated.get(event_type, 0) + different
             else:
-                key = Key(row["starts"], event_type)
+                key = Key(row["starts_us"] // 1_000_000, event_type)
                 rows, others, stages = stored.get(key, Stored())
                 stages = (*stages, (row["stage"], different))
                 stored[key] = Stored(rows + row["n"], others + different, stages)
@@ -80,12 +80,12 @@ class Warehouse(Questions):
             return
         named = "event_id" if column == "event_id" else "message_id"
         question = f"""
-            SELECT {column}, MIN({named}) AS named, MIN({START}) AS starts
+            SELECT {column}, MIN({named}) AS named, MIN({START_US}) AS starts_us
             FROM {self.name(view)} WHERE publish_time >= @since AND publish_time < @until
             GROUP BY {column} HAVING COUNT(*) > 1"""
         repeats: dict[int, list[str]] = {}
         for row in self.ask(question, span.parameters()):
-            repeats.setdefault(row["starts"], []).append(row["named"] or "")
+            repeats.setdefault(row["starts_us"] // 1_000_000, []).append(row["named"] or "")
         for starts_s, found in sorted(repeats.items()):
             said = f"{view} shows some more than once: it is not the view of schemas.json."
             ids = tuple(sorted(filter(None, found))[:MAX_IDS])

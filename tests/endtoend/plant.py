@@ -58,13 +58,20 @@ class Plant:
 
     def _queue(self, kind: str) -> tuple[str, str]:
         topic = f"projects/{self.project}/topics/{self.name}-{kind}"
-        subscription = f"projects/{self.project}/subscriptions/{self.name}-{kind}"
         self._publisher.create_topic(name=topic, timeout=_CALL_SECONDS)
+        return topic, self._subscribe(topic, kind)
+
+    def _subscribe(self, topic: str, kind: str) -> str:
+        subscription = f"projects/{self.project}/subscriptions/{self.name}-{kind}"
         self._subscriber.create_subscription(
             request={"name": subscription, "topic": topic, "ack_deadline_seconds": ACK_DEADLINE_SECONDS},
             timeout=_CALL_SECONDS,
         )
-        return topic, subscription
+        return subscription
+
+    def subscribe_also(self, kind: str) -> str:
+        """Another subscription of the topic of events, for all that is published from now on."""
+        return self._subscribe(self.topic, kind)
 
     def flags(self, **changes: str | float | None) -> list[str]:
         """The pipeline's flags: this plant's resources and windows of seconds, then `changes`."""

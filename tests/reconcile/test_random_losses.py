@@ -65,7 +65,7 @@ def first_of_each(messages: list[Message]) -> list[Message]:
     return list(firsts.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(published(), st.sets(st.integers(0, 8).map("e{}".format)))
 def test_a_run_that_lost_nothing_is_balanced(messages: list[Message], refused: set[str]) -> None:
     landed = run_pipeline(messages, refused)
@@ -74,7 +74,7 @@ def test_a_run_that_lost_nothing_is_balanced(messages: list[Message], refused: s
     assert [each for each in judge(books_of(landed)) if each.kind.is_gap] == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(published(), st.sets(st.integers(0, 8).map("e{}".format)), st.data())
 def test_rows_and_letters_that_are_gone_are_counted_and_named(
     messages: list[Message], refused: set[str], data: st.DataObject
@@ -94,7 +94,7 @@ def test_rows_and_letters_that_are_gone_are_counted_and_named(
     assert named(findings) == {message.message_id for message in gone_rows | gone_letters}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(published(), st.integers(0, WINDOWS), st.data())
 def test_messages_that_never_arrived_are_named_once_for_each_event(
     messages: list[Message], finished_windows: int, data: st.DataObject

@@ -58,6 +58,8 @@ def run_pipeline(messages: Iterable[Message], refused_by_bigquery: Collection[st
             1,
             found["accepted"],
             found["rejected"],
+            found["accepted"],
+            found["rejected"],
         )
         for key, found in words.items()
     }
