@@ -115,7 +115,7 @@ def test_no_wait_is_longer_than_the_fault_has_lasted(
         waits.append((most, time.monotonic() - started))
         return most
 
-    monkeypatch.setattr("pipeline.bigquery_insert.random.uniform", longest)
+    monkeypatch.setattr("pipeline.bigquery_patience.random.uniform", longest)
     stub.script = [error(503, "backendError")] * 5
     settings = QUICK._replace(base_backoff_seconds=base_seconds, max_backoff_seconds=32.0)
     assert insert_rows(stub_client, TABLE, rows(2), settings).retry_count == 5

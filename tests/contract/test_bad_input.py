@@ -13,7 +13,7 @@ from pipeline.parse import Parser
 from tests.contract.bad_input import ATTRIBUTES, EVENTS, FIELDS, GOOD_ORDER, PAYLOADS, nested, order_with
 from tests.contract.messages import CONTRACT, good, message, refusal, row, verdict
 
-_SINK_REASONS = {"refused_by_bigquery", "row_too_large"}
+_SINK_REASONS = {"bigquery_unavailable", "refused_by_bigquery", "row_too_large"}
 
 
 @pytest.mark.parametrize("name", PAYLOADS)

@@ -266,8 +266,8 @@ REFUSALS: dict[str, tuple[Change, str]] = {
         "schemas.json: tables.alerts.earlier_versions: only an event table has earlier versions.",
     ),
     "earlier version with a column of the pipeline": (
-        lambda c: _earlier(c)["columns"][0].update(set_by="pipeline"),
-        f'{EARLIER}.1: the column "user_id" of an earlier version cannot have "set_by".',
+        lambda c: _earlier(c)["columns"][1].update(set_by="pipeline"),
+        f'{EARLIER}.1: the column "event_type" of an earlier version cannot have "set_by".',
     ),
     "earlier version with an event_id": (
         lambda c: _earlier(c)["columns"][0].update(name="event_id"),
