@@ -182,7 +182,8 @@ def _written_twice(books: Books) -> Iterator[Finding]:
 def _repeated(event_type: str | None, table: str, more: list[int]) -> Iterator[Finding]:
     windows = sum(each > 0 for each in more)
     if windows:
-        said = f"{table} has {sum(more):,} rows more than it should in {windows:,} windows; its view "
+        plural = "window" if windows == 1 else "windows"
+        said = f"{table} has {sum(more):,} rows too many, from {windows:,} {plural}; the view "
         yield Finding(
             WRITTEN_TWICE, event_type, None, sum(more), f"{said}{table}_deduplicated shows each once."
         )

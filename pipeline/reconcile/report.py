@@ -63,7 +63,9 @@ def text_lines(found: Reconciliation) -> list[str]:
         lines.append(f"      and {len(found.findings) - MAX_LINES:,} findings more: --json prints all")
     if gaps:
         kinds = sorted({each.kind.word for each in gaps})
-        lines.append(f"not balanced: {len(gaps):,} gaps ({', '.join(kinds)})")
+        lines.append(
+            f"not balanced: {len(gaps):,} {'gap' if len(gaps) == 1 else 'gaps'} ({', '.join(kinds)})"
+        )
     else:
         lines.append("balanced")
     return lines

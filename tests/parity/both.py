@@ -13,6 +13,7 @@ from tests.parity.comparison import Comparison, compare
 from tests.parity.hour import Hour, generate_hour
 from tests.parity.runs import run_live, start_backfill, wait_for_archive
 from tests.parity.sides import VIEWS, Rows, Subject, compare_sides, read_rows, read_side
+from tests.reconcile.command import Ended, reconcile
 
 PARTS = {"pubsub", "bigquery", "storage", "archiver"}
 BEFORE_AND_AFTER = ("before", "after")
@@ -30,6 +31,8 @@ class Parity(NamedTuple):
     """The views of the live run's dataset, before and after a backfill into it."""
     too_late: tuple[int, int]
     """Orders too late for any metric, as live run and backfill have counted."""
+    reconciled: Ended
+    """The archive, against the live run's dataset after the backfill into it."""
 
 
 def run_both_ways(folder: Path, say: Callable[[str], None]) -> Parity:
@@ -50,12 +53,13 @@ def run_both_ways(folder: Path, say: Callable[[str], None]) -> Parity:
         of_files = read_side(files, bucket)
         again.must_succeed()
         after = _views(live)
+        reconciled = reconcile(live, "--since=2020-01-01", f"--input_path={input_path}", "--json")
         too_late = (_too_late(live_run.stats()), _too_late(files_run.stats()))
     repeated = {
         view: compare(view.what, before[view], after[view], key=view.key, sides=BEFORE_AND_AFTER)
         for view in VIEWS
     }
-    return Parity(hour, of_live, of_files, compare_sides(of_live, of_files), repeated, too_late)
+    return Parity(hour, of_live, of_files, compare_sides(of_live, of_files), repeated, too_late, reconciled)
 
 
 def _views(plant: Plant) -> dict[Subject, Rows]:

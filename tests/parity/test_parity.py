@@ -60,6 +60,13 @@ def test_a_backfill_on_top_of_the_live_run_changes_no_view(parity: Parity) -> No
     assert_equal(parity.repeated, VIEWS)
 
 
+def test_a_live_run_and_a_backfill_on_top_of_it_balance_with_the_archive(parity: Parity) -> None:
+    assert parity.reconciled.code == 0, parity.reconciled.out
+    answer = parity.reconciled.answer
+    assert sum(row["published"] for row in answer["totals"]) == parity.hour.messages
+    assert {each["finding"] for each in answer["findings"]} == {"written_twice"}
+
+
 def test_no_view_of_events_or_metrics_is_left_out() -> None:
     # Of the views that pick rows, only the list of loads changes with each load: that is its purpose. And
     # what was expected of a window is a judgement, of what a run had seen by then.

@@ -21,10 +21,10 @@ class Ended(NamedTuple):
     err: str
 
     @property
-    def found(self) -> list[dict[str, Any]]:
-        """The findings of --json."""
-        findings: list[dict[str, Any]] = json.loads(self.out)["findings"]
-        return findings
+    def answer(self) -> dict[str, Any]:
+        """What --json has said."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
 
 
 def reconcile(plant: Plant, *flags: str) -> Ended:

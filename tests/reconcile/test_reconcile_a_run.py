@@ -38,7 +38,7 @@ def write_archive(path: Path, published: Mapping[str, PubsubMessage]) -> None:
 def gaps(ended: Ended) -> list[tuple[str, str, int, list[str], list[str]]]:
     return sorted(
         (each["finding"], each["event_type"], each["count"], sorted(each["message_ids"]), each["event_ids"])
-        for each in ended.found
+        for each in ended.answer["findings"]
         if each["is_gap"]
     )
 
@@ -88,7 +88,7 @@ def test_a_run_is_balanced_until_something_of_it_is_gone(plant: Plant, tmp_path:
         ("rows_missing", "order", 2, sorted([ids[9], ids[33]]), []),
         ("shown_twice", "user_activity", 1, [], ["e2"]),
     ]
-    (note,) = [each for each in found.found if not each["is_gap"]]
+    (note,) = [each for each in found.answer["findings"] if not each["is_gap"]]
     assert (note["finding"], note["count"]) == ("written_twice", 1)
 
     del published[ids[1]], published[ids[1 + COUNT]]
