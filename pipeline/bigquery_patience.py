@@ -8,7 +8,7 @@ import time
 
 from pipeline.bigquery_faults import BigQueryUnavailable, Fault, Kind, TableNotWritable
 from pipeline.bigquery_rows import InsertSettings
-from pipeline.sink_circuit import Circuit, CircuitSettings
+from pipeline.sink_circuit import Circuit, CircuitSettings, is_dataset_away
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -85,12 +85,15 @@ class GivingUp:
 
     def may_send_again(self, fault: Fault, cause: Exception | None = None) -> bool:
         """Sleep before the next attempt, or return False at once if there is to be none."""
-        self.circuit.failed(self.era, f"{fault.reason}: {' '.join(fault.message.split())[:300]}")
+        said = f"{fault.reason}: {' '.join(fault.message.split())[:300]}"
+        self.circuit.failed(self.era, said, fault.kind is Kind.LASTING)
         delay_seconds = max(self.settings.retry_seconds * 2**self.sent_again, fault.retry_after_seconds)
         if (
             self.sent_again == self.settings.retry_count
             or not self.circuit.is_closed
             or fault.retry_after_seconds > self.settings.open_seconds
+            # Who has waited for one table need not wait for each of the others as well.
+            or is_dataset_away(self.table)
         ):
             _LOGGER.warning("%s: %s; its rows are given up.", self.table, fault.reason)
             return False

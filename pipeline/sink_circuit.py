@@ -60,6 +60,8 @@ class Circuit:
         self._lock = threading.Lock()
         self._failures = 0
         self._fault = ""
+        self._is_table_at_fault = False
+        self._failed_at_us = 0
         self._opened_at_us: int | None = None  # since when the outage lasts
         self._half_open_at_us = 0
         self._is_probing = False
@@ -79,6 +81,13 @@ class Circuit:
         with self._lock:
             return self._fault
 
+    @property
+    def gave_up_lately(self) -> bool:
+        """Whether a request was given up within the last pause, and not for want of the table alone."""
+        with self._lock:
+            is_recent = self._clock() - self._failed_at_us < self._period_us
+            return is_recent and not self._is_table_at_fault and self._failures > self._settings.retry_count
+
     def enter(self) -> int | None:
         """Ask to send a request: the number to end it with, or None if none may be sent."""
         with self._lock:
@@ -89,16 +98,16 @@ class Circuit:
                 self._era += 1
             return self._era
 
-    def failed(self, era: int, fault: str) -> None:
+    def failed(self, era: int, fault: str, is_table_at_fault: bool = False) -> None:
         """BigQuery did not take the request, through no fault of its rows."""
         with self._lock:
             if era != self._era:
                 return
+            now_us = self._clock()
             self._failures += 1
-            self._fault = fault
+            self._fault, self._is_table_at_fault, self._failed_at_us = fault, is_table_at_fault, now_us
             if not self._is_probing and self._failures < self._settings.max_failures:
                 return
-            now_us = self._clock()
             state = "ongoing" if self._is_probing else "open"
             if self._opened_at_us is None:
                 self._opened_at_us = now_us
@@ -152,3 +161,13 @@ def circuit_of(table: str, settings: CircuitSettings) -> Circuit:
     """This process's circuit of a table, `project.dataset.table`."""
     # setdefault, because several threads may ask first.
     return _CIRCUITS.setdefault((table, settings), Circuit(table, settings))
+
+
+def is_dataset_away(table: str) -> bool:
+    """Whether this process has just given up a request to another table of the dataset."""
+    dataset = table.rpartition(".")[0]
+    return any(
+        circuit.gave_up_lately
+        for (name, _), circuit in list(_CIRCUITS.items())
+        if name != table and name.rpartition(".")[0] == dataset
+    )

@@ -112,6 +112,31 @@ def test_a_fault_of_the_table_is_an_outage_too(fault: Answer, stub: StubBigQuery
     assert (unwritten(report), len(stub.requests)) == ([0, 1], 4)
 
 
+def test_who_has_waited_for_one_table_does_not_wait_for_the_next(stub: StubBigQuery, dataset: str) -> None:
+    stub.rule = lambda request: AWAY
+    for name, times_sent in (("orders", 4), ("dead_letters", 1), ("order_metrics", 1)):
+        stub.requests.clear()
+        assert unwritten(insert(f"{dataset}.{name}", 1, NEVER_AGAIN)) == [0]
+        assert len(stub.requests) == times_sent
+
+
+def test_that_lasts_for_a_pause(stub: StubBigQuery, dataset: str) -> None:
+    stub.rule = lambda request: AWAY
+    insert(f"{dataset}.orders", 1)
+    time.sleep(PAUSE_SECONDS)
+    stub.script = [AWAY] * 3
+    stub.rule = lambda request: None
+    assert insert(f"{dataset}.alerts", 1).unwritten == ()
+
+
+def test_a_table_that_is_missing_says_nothing_of_the_others(stub: StubBigQuery, dataset: str) -> None:
+    stub.rule = lambda request: error(404, "notFound")
+    insert(f"{dataset}.orders", 1, NEVER_AGAIN)
+    stub.script = [AWAY] * 3
+    stub.rule = lambda request: None
+    assert insert(f"{dataset}.alerts", 1, NEVER_AGAIN).unwritten == ()
+
+
 def test_a_retry_after_beyond_the_pause_is_not_waited_for(stub: StubBigQuery, table: str) -> None:
     stub.rule = lambda request: error(503, "backendError", Retry_After="1")
     assert unwritten(insert(table, 1)) == [0]

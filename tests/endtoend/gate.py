@@ -20,6 +20,8 @@ class Gate:
         self.is_open = True
         self.refused: set[str] = set()
         """Insert ids of rows that are refused for their own sake."""
+        self.turned_away = 0
+        """Requests that came while it was closed."""
         gate, host = self, address.removeprefix("http://")
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,6 +33,7 @@ class Gate:
                 errors: list[dict[str, Any]] = []
                 if self.path.partition("?")[0].endswith("/insertAll"):
                     if not gate.is_open:
+                        gate.turned_away += 1
                         self._answer(AWAY.status, AWAY.body)
                         return
                     body, errors = gate._without_the_refused(body)
