@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Any, NamedTuple
 
 from orjson import dumps, loads
@@ -10,7 +11,7 @@ from orjson import dumps, loads
 from pipeline.contract import Table
 from pipeline.elements import ContractError, RawMessage
 from pipeline.envelope import FIELDS, derived_id
-from pipeline.json_text import Fault, has_no_equal_keys
+from pipeline.json_text import MAX_ERRORS, Fault, has_no_equal_keys
 from pipeline.migrations import migrate
 from pipeline.quick_reading import QuickTable, Refused, compile_table
 from pipeline.rfc3339 import parse_rfc3339_us
@@ -40,8 +41,9 @@ class EventTable(NamedTuple):
 
     def of_version(self, version: int | None) -> EventTable:
         """Return what an event of `version` has to look like; for an invalid one, None, as now."""
-        is_earlier = version is not None and version <= len(self.earlier)
-        return self.earlier[version - 1] if is_earlier else self  # type: ignore[operator]
+        if version is None or version > len(self.earlier):
+            return self
+        return self.earlier[version - 1]
 
     def lift(self, data: dict[str, Any], version: int) -> tuple[dict[str, Any], list[Fault]]:
         """Return a valid event of an earlier version with the columns of now, and what is wrong with it then.
@@ -55,7 +57,7 @@ class EventTable(NamedTuple):
                 refusal,
                 ContractError("", error.rule, f"Lifted to version {self.schema_version}: {error.message}"),
             )
-            for refusal, error in self.validator.faults(lifted)
+            for refusal, error in islice(self.validator.faults(lifted), MAX_ERRORS)
         ]
 
     def lift_quickly(self, message: RawMessage) -> tuple[RawMessage, int] | None:
@@ -78,8 +80,11 @@ class EventTable(NamedTuple):
             return None
         if not has_no_equal_keys(payload, data):
             return None
+        # What the payload seems to say may stand deeper in it, and says nothing there.
         if stated is None and "schema_version" not in data:
-            return None  # it stands deeper in the payload
+            return None
+        if "event_type" not in attributes and data.get("event_type") != self.event_type:
+            return None
         event_id = attributes.get("event_id", data.get("event_id"))
         if event_id is None:
             event_id = derived_id(data)

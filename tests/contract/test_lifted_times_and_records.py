@@ -18,7 +18,9 @@ from tests.contract.test_quick_reading import _ONLY_A_TIME, _column
 
 NOON, ONE = "2024-05-01T12:00:00.000000Z", "2024-05-01T13:00:00.000000Z"
 _AT = _column("at", "TIMESTAMP", "REQUIRED")
-_MORE = _column("more", "RECORD", fields=[_column("schema_version", "INTEGER")])
+_MORE = _column(
+    "more", "RECORD", fields=[_column("schema_version", "INTEGER"), _column("event_type", "STRING")]
+)
 FIRST = [
     _AT,
     _column("seen", "TIMESTAMP", "REQUIRED"),
@@ -84,6 +86,14 @@ def test_a_version_inside_a_record_is_not_the_events_own(parser: Parser) -> None
     assert verdict(raw, parser) == ("unexpected_field", [("/only_then", "unexpected_field")])
     parsed = row(sent(first(only_then="x", more={"schema_version": 1}), schema_version="1"), parser)
     assert (parsed["notes"], parsed["more"]) == ([NOON, "x"], {"schema_version": 1})
+
+
+def test_a_type_inside_a_record_is_not_the_events_own(parser: Parser) -> None:
+    inside = first(schema_version=1, only_then="x", more={"event_type": "time"})
+    assert verdict(message(inside, {}, None), parser)[0] == "unknown_event_type"
+    raw = message({**inside, "event_type": "time"}, {}, None)
+    assert parser._read_quickly(raw) is not None
+    assert row(raw, parser)["more"] == {"event_type": "time"}
 
 
 def test_a_later_version_is_not_lifted(parser: Parser) -> None:
