@@ -134,6 +134,8 @@ def _read(path: Path) -> Any:
         raise ContractFileError(
             f"{path.name}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}."
         ) from error
+    except ValueError as error:  # thousands of digits
+        raise ContractFileError(f"{path.name}: holds a number that cannot be read: {error}.") from error
     except RecursionError as error:
         raise ContractFileError(f"{path.name}: nested too deeply to be read.") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 TYPES = ("STRING", "BYTES", "INTEGER", "FLOAT", "BOOLEAN", "TIMESTAMP", "RECORD")
 MODES = ("REQUIRED", "NULLABLE", "REPEATED")
 PARTITION_TYPES = ("HOUR", "DAY", "MONTH", "YEAR")
+MAX_SCHEMA_VERSION = 10_000
+"""The parser keeps the spelling of every version."""
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 FORMATS = ("date", "email", "hostname", "ipv4", "ipv6", "uri")
 
 _ARRAY_WORDS = ("minItems", "maxItems")
@@ -147,6 +151,8 @@ def _check_words(place: Place, check: Any, type_: str, allowed: Sequence[str]) -
         elif word in ("minimum", "maximum", "exclusiveMinimum"):
             if not _is_of_type(value, type_):
                 raise place.error(f'"{word}" must be a number of type {type_}, not {value!r}')
+        elif type(value) is int and value > INT64_MAX:
+            raise place.error(f'"{word}" must fit in 64 bits, and {value} does not')
         elif type(value) is not int or value < 0:
             raise place.error(f'"{word}" must be a whole number from 0 up, not {value!r}')
 
@@ -161,8 +167,10 @@ def _check_pattern(place: Place, pattern: Any) -> None:
 
 
 def _is_of_type(value: Any, type_: str) -> bool:
+    if type(value) is int and not INT64_MIN <= value <= INT64_MAX:
+        return False  # no column holds it, and no JSON Schema could be written with it
     if type_ == "FLOAT":
-        return type(value) in (int, float)
+        return type(value) in (int, float) and math.isfinite(value)
     return type(value) is {"STRING": str, "INTEGER": int, "BOOLEAN": bool}[type_]
 
 
@@ -197,6 +205,8 @@ def _check_event_table(place: Place, table: Table, columns: Mapping[str, Column]
         raise place.error('an event table needs "event_type", a string of 1 to 128 characters')
     if type(table.schema_version) is not int or table.schema_version < 1:
         raise place.error('an event table needs "schema_version", a whole number from 1 up')
+    if table.schema_version > MAX_SCHEMA_VERSION:
+        raise place.error(f'"schema_version" must be at most {MAX_SCHEMA_VERSION:,}')
     _check_event_time(place, table, columns)
     if "event_type" in columns:
         raise place.error('an event table has no column "event_type": it is taken out of the message')

@@ -41,6 +41,7 @@ def _rename(mapping: dict[str, Any], old: str, new: str) -> None:
     mapping[new] = mapping.pop(old)
 
 
+AMOUNT = "schemas.json: tables.orders.columns[4] (total_amount)"
 STATUS = "schemas.json: tables.orders.columns[3] (status)"
 ITEMS = "schemas.json: tables.orders.columns[5] (items)"
 ORDERS = "schemas.json: tables.orders"
@@ -178,7 +179,7 @@ REFUSALS: dict[str, tuple[Change, str]] = {
     ),
     "check word of another type": (
         lambda c: _column(c, "total_amount").update(check={"pattern": "^1"}),
-        'schemas.json: tables.orders.columns[4] (total_amount).check: "pattern" does not fit this column '
+        f'{AMOUNT}.check: "pattern" does not fit this column '
         "of type FLOAT; use one of enum, not, minimum, maximum, exclusiveMinimum.",
     ),
     "check of a TIMESTAMP": (
@@ -201,12 +202,27 @@ REFUSALS: dict[str, tuple[Change, str]] = {
     ),
     "true as a minimum": (
         lambda c: _column(c, "total_amount").update(check={"minimum": True}),
-        'schemas.json: tables.orders.columns[4] (total_amount).check: "minimum" must be a number of type '
-        "FLOAT, not True.",
+        f'{AMOUNT}.check: "minimum" must be a number of type FLOAT, not True.',
     ),
     "negative length": (
         lambda c: _column(c, "status").update(check={"minLength": -1}),
         f'{STATUS}.check: "minLength" must be a whole number from 0 up, not -1.',
+    ),
+    "length beyond 64 bits": (
+        lambda c: _column(c, "status").update(check={"minLength": 2**63}),
+        f'{STATUS}.check: "minLength" must fit in 64 bits, and {2**63} does not.',
+    ),
+    "bound beyond 64 bits": (
+        lambda c: _column(c, "total_amount").update(check={"minimum": -(2**63) - 1}),
+        f'{AMOUNT}.check: "minimum" must be a number of type FLOAT, not {-(2**63) - 1}.',
+    ),
+    "bound that is no number": (
+        lambda c: _column(c, "total_amount").update(check={"maximum": float("inf")}),
+        f'{AMOUNT}.check: "maximum" must be a number of type FLOAT, not inf.',
+    ),
+    "schema version that nobody counts to": (
+        lambda c: c["tables"]["orders"].update(schema_version=2**53),
+        'schemas.json: tables.orders: "schema_version" must be at most 10,000.',
     ),
     "typo inside not": (
         lambda c: _column(c, "status").update(check={"not": {"enumm": ["x"]}}),
@@ -390,3 +406,10 @@ def test_the_personal_columns_of_the_contract() -> None:
 
 def test_the_contract_survives_pickling() -> None:
     assert pickle.loads(pickle.dumps(CONTRACT)) == CONTRACT
+
+
+def test_a_number_of_thousands_of_digits_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "schemas.json"
+    path.write_text('{"description": ' + "1" * 5_000 + "}")
+    with pytest.raises(ContractFileError, match=r"^schemas.json: holds a number that cannot be read: "):
+        load_contract(path)
