@@ -68,7 +68,8 @@ def put(document: Any, pointer: Pointer, value: Any) -> None:
 def take(document: Any, pointer: Pointer) -> Any:
     """Remove the value at `pointer`, which is not the root, and return it; raises PointerError."""
     holder = find(document, pointer[:-1])
-    return holder.pop(_key(holder, pointer[-1], pointer))
+    key = _key(holder, pointer[-1], pointer)  # first: what holds nothing has no pop
+    return holder.pop(key)
 
 
 def _key(holder: Any, step: str, pointer: Pointer) -> Any:

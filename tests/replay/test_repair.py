@@ -131,6 +131,13 @@ def test_payload_that_cannot_be_written_anew_is_not_touched(payload: bytes) -> N
         repaired(payload, ({"reason": "wrong_type"}, {"set": "/b", "value": 1}))
 
 
+@pytest.mark.parametrize("holder", [b'"text"', b"5", b"null", b"true"])
+@pytest.mark.parametrize("step", [{"drop": "/a/b"}, {"rename": "/a/b", "to": "/c"}])
+def test_what_is_not_in_a_value_cannot_be_taken_out_of_it(holder: bytes, step: Any) -> None:
+    with pytest.raises(RepairFailed, match="/a/b is not there"):
+        repaired(b'{"a":' + holder + b"}", (ALWAYS, step))
+
+
 def test_a_repair_that_changes_nothing_keeps_the_bytes() -> None:
     payload = b'{ "a": 1.50, "b": "\\u0041" }'
     assert repaired(payload, (ALWAYS, {"set": "/a", "value": 1.5})) == Repaired(payload, {}, False)
