@@ -32,6 +32,8 @@ MAX_ATTRIBUTES = 100
 MAX_ATTRIBUTE_KEY_BYTES = 256
 MAX_ATTRIBUTE_VALUE_BYTES = 1_024
 ORIGINAL_PREFIX = "original_"
+CACHED_PATHS = 8
+"""Paths of a letter up to which its fingerprint is remembered; most letters have one."""
 
 
 class DeadLetterSettings(NamedTuple):
@@ -97,19 +99,26 @@ class _Keep(beam.PTransform):
 def dead_letter_id(letter: DeadLetter) -> str:
     """The same for the same refusal of the same message, however often it is delivered."""
     message = letter.message
-    identity = message.message_id or hashlib.sha256(message.payload).hexdigest()
+    # A file may name a message at any length; the queue knows what an attribute holds of that.
+    known = cut_to_bytes(message.message_id or "", MAX_ATTRIBUTE_VALUE_BYTES)
+    identity = known or hashlib.sha256(message.payload).hexdigest()
     return content_id((identity, letter.stage, letter.reason, replay_count(letter)))
 
 
 def fingerprint(letter: DeadLetter) -> str:
     """What letters of one cause have in common: stage, reason and paths, whatever the index in an array."""
-    return _fingerprint(letter.stage, letter.reason, tuple({error.path for error in letter.errors}))
+    paths = tuple({error.path for error in letter.errors})
+    # A thousand paths of a thousand characters would stay in the cache for a megabyte.
+    known = _known_fingerprint if len(paths) <= CACHED_PATHS else _fingerprint
+    return known(letter.stage, letter.reason, paths)
 
 
-@lru_cache(maxsize=4_096)
 def _fingerprint(stage: str, reason: str, paths: tuple[str, ...]) -> str:
     patterns = {"/".join("*" if step.isdigit() else step for step in path.split("/")) for path in paths}
     return content_id((stage, reason, *sorted(patterns)))[:16]
+
+
+_known_fingerprint = lru_cache(maxsize=4_096)(_fingerprint)
 
 
 def replay_count(letter: DeadLetter) -> int:

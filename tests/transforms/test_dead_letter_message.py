@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from pipeline.elements import ContractError
 from pipeline.publishing import MAX_MESSAGE_BYTES, OutgoingMessage
-from pipeline.transforms.dead_letters import cut_to_bytes, dead_letter_message
+from pipeline.replay.letters import letter_of_message
+from pipeline.transforms.dead_letters import (
+    _known_fingerprint,
+    cut_to_bytes,
+    dead_letter_id,
+    dead_letter_message,
+    fingerprint,
+)
 from tests.contract.bad_input import PAYLOADS
 from tests.contract.messages import message, refusal
 from tests.transforms.builders import dead_letter
@@ -147,3 +154,20 @@ def test_a_payload_of_nearly_10_mb_goes_without_its_attributes() -> None:
 def test_a_payload_of_10_mb_goes_by_its_uri() -> None:
     sent = dead_letter_message(dead_letter(b"x" * 10_000_000), "gs://b/o")
     assert (sent.data, sent.attributes["payload_uri"]) == (b"", "gs://b/o")
+
+
+def test_a_letter_keeps_its_id_where_the_queue_holds_only_the_beginning_of_the_message_id() -> None:
+    letter = dead_letter(message_id="f" * 1_023 + "é" * 600)
+    sent = dead_letter_message(letter, None)
+    assert len(sent.attributes["message_id"].encode()) == 1_023
+    assert letter_of_message(sent.data, sent.attributes).dead_letter_id == dead_letter_id(letter)
+
+
+def test_fingerprints_of_letters_with_many_errors_are_not_kept_in_memory() -> None:
+    many = tuple(
+        ContractError(f"/{number}/{'x' * 900}", "unexpected_field", "Wrong.") for number in range(100)
+    )
+    letter = dead_letter()._replace(errors=many)
+    kept_before = _known_fingerprint.cache_info().currsize
+    assert fingerprint(letter) == fingerprint(letter._replace(errors=many[::-1]))
+    assert _known_fingerprint.cache_info().currsize == kept_before
