@@ -11,10 +11,11 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from itertools import accumulate, islice
+from itertools import islice
 from types import NoneType
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 import rfc8785
 
@@ -40,7 +41,8 @@ MAX_ERRORS = 1_000
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_LEVELS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_LEVELS = np.zeros(256, np.int8)
+_LEVELS[list(b"[{")], _LEVELS[list(b"]}")] = 1, -1
 _LONG_INTEGER = re.compile(rb"[0-9]{19}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT64_MAX = 2**63 - 1
@@ -137,29 +139,37 @@ def _depth(payload: bytes) -> int:
     if brackets <= MAX_DEPTH:
         return brackets
     outside_strings = _STRING.sub(b"", payload).translate(None, delete=_NO_BRACKETS)
-    return max(accumulate(map(_LEVELS.__getitem__, outside_strings)), default=0)
+    steps = _LEVELS[np.frombuffer(outside_strings, np.uint8)]
+    return int(np.cumsum(steps, dtype=np.int32).max(initial=0))
 
 
 def _decode(payload: bytes) -> Any:
     """Decode JSON keeping what orjson hides; raises ValueError for anything that is not JSON."""
     return json.loads(
         payload.decode("utf-8"),
-        object_pairs_hook=_object,
+        object_pairs_hook=_EqualKeys(),
         parse_int=_integer,
         parse_float=_double,
         parse_constant=_refuse_constant,
     )
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) == len(pairs):
-        return members
-    seen: set[str] = set()
-    repeated = [key for key, _ in pairs if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
-    result = _Object(members)
-    result.repeated = tuple(dict.fromkeys(repeated))
-    return result
+class _EqualKeys:
+    """Makes the objects of one payload, and notes equal keys until there are more than will be listed."""
+
+    def __init__(self) -> None:
+        self._noted = 0
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) == len(pairs) or self._noted >= MAX_ERRORS:
+            return members
+        seen: set[str] = set()
+        repeated = [key for key, _ in pairs if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
+        result = _Object(members)
+        result.repeated = tuple(dict.fromkeys(repeated))
+        self._noted += len(result.repeated)
+        return result
 
 
 def _integer(text: str) -> int | float:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import UNSET
 from orjson import dumps, loads
 
+from pipeline.collection import without_collection
 from pipeline.contract import Contract
 from pipeline.elements import ContractError, Event, RawMessage
 from pipeline.envelope import (
@@ -211,6 +212,7 @@ class Parser:
         read = self._read_quickly(current)
         return None if read is None else (*read[:2], version, *read[3:])
 
+    @without_collection
     def _judge(self, message: RawMessage) -> ValidEvent:
         """Return the event or raise a Rejected: the last word on a message, whatever it takes."""
         attributes = message.attributes
@@ -229,7 +231,7 @@ class Parser:
             )
         event_id = attributes.get("event_id", fields.get("event_id"))
         if event_id is None:
-            event_id = derived_id({**data, **fields})
+            pass  # derived once the event is known to be good: that takes longer than all else
         elif not isinstance(event_id, str) or not 0 < len(event_id) <= MAX_EVENT_ID_CHARACTERS:
             faults.append(event_id_fault(attributes, event_id))
         version = schema_version(attributes, fields.get("schema_version"), table.schema_version)
@@ -258,6 +260,8 @@ class Parser:
             event_time_us = _event_time_us(data.get(table.event_time))
         if faults or version is None or event_time_us is None:
             raise _refusal(faults, table.event_type)
+        if event_id is None:
+            event_id = derived_id(loads(message.payload))
         self.dropped_fields += dropped
         event_time = data.pop(table.event_time)
         table.validator.normalize(data)

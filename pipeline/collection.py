@@ -1,0 +1,31 @@
+"""Python's garbage collector, kept out of the way of what makes no garbage."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def without_collection(work: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Let `work` run without the collector, which would walk again and again over what it builds.
+
+    A payload of 10 MB can hold five million arrays: reading them takes seconds with the collector, and a
+    tenth of that without. No JSON value is in a cycle, so nothing is left for it.
+    """
+
+    @wraps(work)
+    def uninterrupted(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        if not gc.isenabled():
+            return work(*args, **kwargs)
+        gc.disable()
+        try:
+            return work(*args, **kwargs)
+        finally:
+            gc.enable()
+
+    return uninterrupted

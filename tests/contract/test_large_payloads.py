@@ -1,0 +1,68 @@
+"""Payloads of 10 MB made to be slow: each is refused, and the work for it has a bound that can be counted."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.fuzz.extremes import EXTREMES
+from pipeline import parse
+from pipeline.collection import without_collection
+from pipeline.json_text import MAX_PAYLOAD_BYTES, shortened
+from tests.contract.messages import message, refusal
+
+
+@pytest.fixture
+def collections() -> Iterator[list[str]]:
+    """A note for each time that the garbage collector has run."""
+    noted: list[str] = []
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        noted.append(phase)
+
+    gc.callbacks.append(note)
+    yield noted
+    gc.callbacks.remove(note)
+
+
+@pytest.mark.parametrize("name", ["closed arrays", "objects of an element", "equal keys in objects"])
+def test_a_payload_full_of_objects_does_not_keep_the_collector_busy(
+    name: str, collections: list[str]
+) -> None:
+    payload = EXTREMES[name](400_000)
+    refusal(message(payload))
+    assert len(collections) < 10
+    assert gc.isenabled()
+
+
+def test_the_collector_runs_again_after_a_failure() -> None:
+    @without_collection
+    def fail() -> None:
+        assert not gc.isenabled()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert gc.isenabled()
+
+
+def test_the_id_of_an_event_that_is_refused_is_not_derived(monkeypatch: pytest.MonkeyPatch) -> None:
+    def derive(_: object) -> str:
+        raise AssertionError("derived")
+
+    monkeypatch.setattr(parse, "derived_id", derive)
+    assert refusal(message({"event_type": "order", "a": [[]]}, {})).reason == "missing_field"
+
+
+def test_a_short_array_of_much_is_quoted_from_its_beginning() -> None:
+    assert (
+        shortened([["x" * 10] * 1_000_000]) == '[["xxxxxxxxxx","xxxxxxxxxx","xxxxxxxxxx","xxxxxxxxxx","xxxx…'
+    )
+    assert shortened({"a": {"b": [1, 2.5, None]}}) == '{"a":{"b":[1,2.5,null]}}'
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_an_extreme_payload_has_the_size_that_is_asked_for(name: str) -> None:
+    assert 9_000 <= len(EXTREMES[name](10_000)) <= 10_000 < MAX_PAYLOAD_BYTES
