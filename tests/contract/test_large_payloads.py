@@ -10,7 +10,7 @@ import pytest
 from benchmarks.fuzz.extremes import EXTREMES
 from pipeline import parse
 from pipeline.collection import without_collection
-from pipeline.json_text import MAX_PAYLOAD_BYTES, shortened
+from pipeline.json_text import MAX_PAYLOAD_BYTES
 from tests.contract.messages import message, refusal
 
 
@@ -54,13 +54,6 @@ def test_the_id_of_an_event_that_is_refused_is_not_derived(monkeypatch: pytest.M
 
     monkeypatch.setattr(parse, "derived_id", derive)
     assert refusal(message({"event_type": "order", "a": [[]]}, {})).reason == "missing_field"
-
-
-def test_a_short_array_of_much_is_quoted_from_its_beginning() -> None:
-    assert (
-        shortened([["x" * 10] * 1_000_000]) == '[["xxxxxxxxxx","xxxxxxxxxx","xxxxxxxxxx","xxxxxxxxxx","xxxx…'
-    )
-    assert shortened({"a": {"b": [1, 2.5, None]}}) == '{"a":{"b":[1,2.5,null]}}'
 
 
 @pytest.mark.parametrize("name", EXTREMES)
