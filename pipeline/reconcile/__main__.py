@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import sys
+import tempfile
 from collections.abc import Sequence
 
 from pipeline.commands import exit_code
+from pipeline.errors import PipelineError
 from pipeline.reconcile.options import parse_reconcile
 from pipeline.reconcile.report import text_lines, to_json
 from pipeline.reconcile.run import reconcile
@@ -24,7 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     job = parse_reconcile(argv)
-    found = reconcile(job)
+    try:
+        found = reconcile(job)
+    except sqlite3.OperationalError as error:
+        folder = tempfile.gettempdir()
+        raise PipelineError(
+            f"the ids do not fit into a file in {folder} ({error}): let TMPDIR name a roomier disk."
+        ) from error
     print(to_json(found) if job.json else "\n".join(text_lines(found)), flush=True)
     return 1 if found.gaps else 0
 

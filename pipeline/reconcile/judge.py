@@ -69,10 +69,11 @@ def _of_window(
         yield Finding(UNBALANCED, key.event_type, key.start_s, counted.unbalanced, said)
 
     rows_lack = _lack(counted.accepted, counted.most_accepted, stored, counted.runs, once_only=True)
-    if books.archive is not None and counted.runs > 1:
-        # Two runs may have counted one event; whether one is missing, the files tell.
-        rows_lack = min(rows_lack, missing.events)
     letters_lack = _lack(counted.rejected, counted.most_rejected, letters, counted.runs, once_only=False)
+    if books.archive is not None and counted.runs > 1:
+        # Two runs may have counted one message; whether one is missing, the files tell.
+        rows_lack = min(rows_lack, missing.events)
+        letters_lack = min(letters_lack, missing.events - rows_lack + missing.refused)
     # Refused messages without a publish time count in some window, and their letters in none.
     elsewhere = min(letters_lack, undated_letters[key.event_type])
     undated_letters[key.event_type] -= elsewhere

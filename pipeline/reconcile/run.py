@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.clock import now_us
 from pipeline.contract import load_contract
-from pipeline.errors import UsageError
+from pipeline.errors import PipelineError, UsageError, in_one_line
 from pipeline.parse import Parser
 from pipeline.progress import Progress
 from pipeline.reconcile.archive import read_published
@@ -32,8 +32,8 @@ MAX_NAMED = 20
 def reconcile(job: ReconcileJob) -> Reconciliation:
     """Compare all sides.
 
-    Raises UsageError for a dataset that lacks a table, BigQueryUnavailable, FileDamaged, AvroFileError, or
-    OSError for a file that cannot be read.
+    Raises UsageError for a dataset that lacks a table, PipelineError for BigQuery or a file that fails, and
+    sqlite3.OperationalError for a disk that does.
     """
     contract = load_contract(job.parse.schemas_path)
     parser = parser_of(job.parse)
@@ -47,12 +47,17 @@ def reconcile(job: ReconcileJob) -> Reconciliation:
             if ends_s is None:
                 raise UsageError("--until=finished: the ledger has finished no window since then.")
             span = span._replace(until_s=ends_s // span.window_seconds * span.window_seconds)
+            if span.until_s <= span.since_s:
+                raise UsageError(
+                    f"--until=finished: the ledger has finished no whole {span.window_seconds} s since then."
+                )
         with (
             tempfile.TemporaryDirectory(prefix="reconcile-") as folder,
             Scratch(Path(folder), span.window_seconds, span.since_s, span.until_s) as scratch,
         ):
             # In the order in which a message goes, so that none is looked for before it can be there.
             if job.files is not None:
+                warehouse.check([*warehouse.tables.values(), "dead_letters"])  # before minutes of reading
                 _read_files(job, parser, scratch, steps)
             steps.now = "reading the ledger"
             ends_s = finished_s(warehouse, span.since_s, now_s, job.run_id)
@@ -116,8 +121,11 @@ def _span(job: ReconcileJob, warehouse: Warehouse) -> Span:
 
 
 def _read_files(job: ReconcileJob, parser: Parser, scratch: Scratch, steps: _Steps) -> None:
-    for messages in read_published(job.files or (), parser, steps.seen):
-        scratch.add_messages(messages)
+    try:
+        for messages in read_published(job.files or (), parser, steps.seen):
+            scratch.add_messages(messages)
+    except OSError as error:
+        raise PipelineError(f"--input_path: a file cannot be read: {in_one_line(error)}") from error
 
 
 def _compare_ids(

@@ -45,13 +45,13 @@ class Warehouse(Questions):
         stored: dict[Key, Stored] = {}
         undated: dict[str, int] = {}
         question = f"""
-            SELECT {START_US} AS starts_us, IFNULL(event_type, '{UNKNOWN}') AS event_type, stage,
+            SELECT {START_US} AS starts_us, IFNULL(event_type, '{UNKNOWN}') AS kind, stage,
               COUNT(*) AS n, COUNT(DISTINCT dead_letter_id) AS different
             FROM {self.name("dead_letters")}
             WHERE publish_time IS NULL OR publish_time >= @since AND publish_time < @until
-            GROUP BY starts_us, event_type, stage ORDER BY stage"""
+            GROUP BY starts_us, kind, stage ORDER BY stage"""
         for row in self.ask(question, span.parameters()):
-            event_type, different = row["event_type"], row["different"]
+            event_type, different = row["kind"], row["different"]
             if row["starts_us"] is None:
                 undated[event_type] = undated.get(event_type, 0) + different
             else:
@@ -64,10 +64,10 @@ class Warehouse(Questions):
     def replayed(self, span: Span) -> dict[str, int]:
         """Messages of `replays`, by event type."""
         question = f"""
-            SELECT IFNULL(event_type, '{UNKNOWN}') AS event_type, COUNT(DISTINCT message_id) AS n
+            SELECT IFNULL(event_type, '{UNKNOWN}') AS kind, COUNT(DISTINCT message_id) AS n
             FROM {self.name("replays")} WHERE replayed_at >= @since AND replayed_at < @until
-            GROUP BY event_type"""
-        return {row["event_type"]: row["n"] for row in self.ask(question, span.parameters())}
+            GROUP BY kind"""
+        return {row["kind"]: row["n"] for row in self.ask(question, span.parameters())}
 
     def shown_twice(self, span: Span) -> Iterator[Finding]:
         """Events and dead letters that a view shows more than once."""

@@ -116,6 +116,15 @@ def found_in(finished_s: int | None = END_S, **sides: Any) -> list[tuple[str, in
             id="killed, counted again, and not written again: with files it is none",
         ),
         pytest.param(
+            {
+                "ledger": two_runs(0, 0, 4, 2),
+                "letters": Stored(2, 2),
+                "archive": all_there(2),
+            },
+            [("counted_too_many", 2)],
+            id="killed, and refused messages counted again",
+        ),
+        pytest.param(
             {"ledger": two_runs(100, 100, 3, 3), "events": Stored(200, 100), "letters": Stored(6, 3)},
             [("written_twice", 100), ("written_twice", 3)],
             id="loaded again by a backfill",

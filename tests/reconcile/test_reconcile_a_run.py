@@ -96,6 +96,11 @@ def test_a_run_is_balanced_until_something_of_it_is_gone(plant: Plant, tmp_path:
     (strange,) = [each for each in gaps(reconcile(plant, *with_files, "--json")) if each[0] == "not_archived"]
     assert strange == ("not_archived", "inventory", 1, [], ["e1"])
 
+    archive.write_bytes(archive.read_bytes()[:-20])
+    damaged = reconcile(plant, *with_files)
+    assert (damaged.code, damaged.out) == (1, "")
+    assert damaged.err.startswith(f"error: {archive} is cut off or damaged: ")
+
     wrong = reconcile(plant, since, "--quality_window_seconds=7")
     assert (wrong.code, wrong.out) == (2, "")
     assert wrong.err.startswith("error: --quality_window_seconds=7 does not hold whole windows of the ledger")
