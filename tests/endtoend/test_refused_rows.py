@@ -35,7 +35,11 @@ def test_event_that_bigquery_refuses_is_a_dead_letter_and_counts_as_rejected(
     published = messages(COUNT)
     refused_id = f"e{REFUSED}"
     stub.bad_rows[refused_id] = [
-        {"reason": "invalid", "location": "items[0].quantity", "message": "no such field"}
+        {
+            "reason": "invalid",
+            "location": "items[0].quantity",
+            "message": "Cannot convert value to integer (bad value): canary",
+        }
     ]
     message_ids = plant.publish_all(published)
 
@@ -46,11 +50,14 @@ def test_event_that_bigquery_refuses_is_a_dead_letter_and_counts_as_rejected(
 
     (letter,) = rows_of(stub, "dead_letters")
     assert (letter["stage"], letter["reason"]) == ("bigquery", "refused_by_bigquery")
-    assert letter["errors"] == [{"path": "/items/0/quantity", "rule": "invalid", "message": "no such field"}]
+    said = "Cannot convert value to integer (bad value)"
+    assert letter["errors"] == [{"path": "/items/0/quantity", "rule": "invalid", "message": said}]
+    assert "canary" not in process.said
     assert letter["message_id"] == message_ids[REFUSED]
     assert base64.b64decode(letter["payload"]) == published[REFUSED][0]
     (on_topic,) = plant.pull_all(plant.dlq_subscription).values()
     assert on_topic.data == published[REFUSED][0]
+    assert "canary" not in str(on_topic.attributes)
     assert (on_topic.attributes["stage"], on_topic.attributes["original_event_id"]) == (
         "bigquery",
         refused_id,
