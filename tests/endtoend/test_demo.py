@@ -31,6 +31,7 @@ def test_demo_runs_and_every_figure_agrees(tmp_path: Path) -> None:
     assert [check["what"] for check in summary["checks"] if check["left"] != check["right"]] == []
     assert summary["manifest"]["published"] > 30_000
     assert min(summary["manifest"][word] for word in ("malformed", "duplicates", "late")) > 0
+    assert summary["manifest"]["valid_by_earlier_version"].keys() == {"user_activity 1", "user_activity 2"}
     whole_lives = {
         (alert["incident"], alert["kind"])
         for alert in summary["alerts"]

@@ -32,6 +32,7 @@ FLAGS = (
     "--malformed_share=0.05",
     "--duplicate_share=0.03",
     "--late_share=0.03",
+    "--old_version_share=0.1",
     "--seed=7",
 )
 """22,000 messages; where they fall into two clock hours, one still has more customers than count exactly."""
