@@ -15,14 +15,19 @@ from apache_beam.testing.util import assert_that
 from google.cloud import bigquery
 
 from pipeline.bigquery_client import bigquery_client
+from pipeline.bigquery_faults import BigQueryUnavailable
 from pipeline.bigquery_insert import insert_rows
 from pipeline.bigquery_rows import InsertReport, InsertSettings, Row
 from pipeline.bigquery_sink import WriteEvents
+from pipeline.checksums import FileToLoad
+from pipeline.files import InputFile
+from pipeline.loads import Loads
 from pipeline.rows import Run
 from pipeline.sink_circuit import CircuitSettings
 from pipeline.tables import Tables
 from pipeline.transforms import alerting
 from pipeline.transforms.alerting import AlertSettings
+from pipeline.transforms.loads import _Record
 from tests.anomalies.test_alert_query import alert
 from tests.bigquery.sample_rows import INVALID, QUICK, ids, rows
 from tests.bigquery.stub_server import Answer, Request, StubBigQuery, error
@@ -236,6 +241,17 @@ def test_own_rows_go_to_a_file_that_bigquery_can_load(
     assert stub.stored == [("order_metrics", "b")]
     (path,) = (tmp_path / "tables" / "order_metrics").iterdir()
     assert path.read_bytes() == b'{"n":1}\n'
+
+
+def test_a_load_is_never_recorded_in_a_file_where_the_next_run_would_not_find_it(
+    stub: StubBigQuery, dataset: str, tmp_path: Path
+) -> None:
+    stub.rule = lambda request: AWAY
+    tables = Tables(dataset.replace(".", ":"), str(tmp_path), NEVER_AGAIN._replace(max_retry_seconds=0.0))
+    files = (FileToLoad(InputFile("a.jsonl", 1), "0" * 32),)
+    with pytest.raises(BigQueryUnavailable, match="_load_metadata"):
+        list(_Record(Loads(files, "r", tables)).process(files, {}, []))
+    assert not (tmp_path / "tables").exists()
 
 
 def test_of_its_own_table_s_outage_the_sending_step_tells(
