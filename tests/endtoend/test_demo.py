@@ -25,6 +25,7 @@ def test_demo_runs_and_every_figure_agrees(tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "\nbalanced\n" in ended.stdout.split("python -m pipeline.reconcile\n")[1]
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["balanced"] is True
     assert len(summary["checks"]) > 30

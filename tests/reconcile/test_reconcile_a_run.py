@@ -57,6 +57,7 @@ def test_a_run_is_balanced_until_something_of_it_is_gone(plant: Plant, tmp_path:
 
     alone = reconcile(plant, since, "--until=finished", "--run_id=first")
     assert (alone.code, alone.err, alone.out.splitlines()[-1]) == (0, "", "balanced"), alone.out
+    assert ", windows of 5 s; " in alone.out  # also if the range begins inside the first
     whole = reconcile(plant, *with_files)
     assert (whole.code, whole.out.splitlines()[-1]) == (0, "balanced")
     table = [line.split() for line in whole.out.splitlines()[2:6]]
