@@ -39,6 +39,17 @@ class Histogram:
         for bucket, count in other.counts.items():
             self.counts[bucket] = self.counts.get(bucket, 0) + count
 
+    def since(self, earlier: Histogram) -> Histogram:
+        """What this one has counted since it was a copy of `earlier`."""
+        counts = self.counts
+        return Histogram(
+            {
+                bucket: count - before
+                for bucket, count in counts.items()
+                if count != (before := earlier.counts.get(bucket, 0))
+            }
+        )
+
     def percentile(self, share: float) -> float | None:
         """The value below which `share` (0..1) of the values lie, or None if nothing was counted."""
         if not self.counts:

@@ -95,10 +95,10 @@ class LiveSource(Source):
             for event in events:
                 self._publish_to_row_ms.add((now - event.publish_time_us) / 1_000)
 
-    def publish_to_row_ms(self, *shares: float) -> list[float | None]:
-        """Percentiles of the time from publish to row, in ms, one per share (0.5 is the median)."""
+    def publish_to_row_ms(self) -> Histogram:
+        """The times from publish to row so far, in ms."""
         with self._lock:
-            return [self._publish_to_row_ms.percentile(share) for share in shares]
+            return Histogram(self._publish_to_row_ms.counts)
 
 
 class ReadLive(beam.PTransform):

@@ -67,3 +67,9 @@ def test_what_is_negative_or_too_small_counts_as_zero(value: float) -> None:
 
 def test_histogram_survives_pickling() -> None:
     assert pickle.loads(pickle.dumps(histogram(1.0, 0.0, 7.5))) == histogram(0.0, 7.5, 1.0)
+
+
+@given(st.lists(_values), st.lists(_values))
+def test_what_came_since_is_all_that_the_earlier_one_lacks(before: list[float], after: list[float]) -> None:
+    earlier = histogram(*before)
+    assert histogram(*before, *after).since(earlier) == histogram(*after)
