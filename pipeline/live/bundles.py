@@ -15,6 +15,8 @@ from typing import Any
 from apache_beam.internal import cloudpickle_pickler
 from apache_beam.runners.direct import executor, transform_evaluator
 
+from pipeline.live.window_state import forget_closed_windows, keep_open_windows_only
+
 
 def make_bundles_cheap() -> None:
     """Let this process run no empty bundles, pickle each DoFn once, and not wait for what is late.
@@ -23,6 +25,7 @@ def make_bundles_cheap() -> None:
     """
     executor._ExecutorServiceParallelExecutor.schedule_consumers = _schedule_unless_empty
     transform_evaluator._StreamingGroupAlsoByWindowEvaluator.process_element = _process_without_late_holds
+    keep_open_windows_only()
     if not isinstance(transform_evaluator.pickler, _PickledOnce):
         transform_evaluator.pickler = _PickledOnce()
 
@@ -45,12 +48,18 @@ def _process_without_late_holds(evaluator: Any, element: Any) -> None:
     key = element.value.encoded_key
     state = evaluator._step_context.get_keyed_state(key)
     manager = evaluator._evaluation_context._watermark_manager
-    reached = manager.get_watermarks(evaluator._applied_ptransform).output_watermark
+    watermarks = manager.get_watermarks(evaluator._applied_ptransform)
+    reached = watermarks.output_watermark
     late = [
-        held for held in state.state.values() if held.get("watermark") and min(held["watermark"]) < reached
+        window
+        for window, held in state.state.items()
+        if held.get("watermark") and min(held["watermark"]) < reached
     ]
-    for held in late:
-        del held["watermark"]  # without it a pane is stamped with its window's end, which is the same
+    for window in late:
+        state.write_to(window)
+        del state.state[window]["watermark"]  # without it a pane has its window's end for a time: the same
+    windowing = evaluator._applied_ptransform.transform.windowing
+    forget_closed_windows(state, windowing, watermarks.input_watermark)
     if late:
         evaluator.keyed_holds[key] = state.get_earliest_hold()
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.direct import executor, transform_evaluator
+from apache_beam.runners.direct import evaluation_context, executor, transform_evaluator
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.testing import test_stream
 from apache_beam.transforms.window import FixedWindows, IntervalWindow, TimestampedValue
@@ -25,6 +25,7 @@ def cheap_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transform_evaluator, "pickler", transform_evaluator.pickler)
     grouping = transform_evaluator._StreamingGroupAlsoByWindowEvaluator
     monkeypatch.setattr(grouping, "process_element", grouping.process_element)
+    monkeypatch.setattr(evaluation_context, "DirectUnmergedState", evaluation_context.DirectUnmergedState)
     make_bundles_cheap()
 
 

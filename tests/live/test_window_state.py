@@ -1,0 +1,133 @@
+"""What the direct runner keeps of windows on a live run."""
+
+from __future__ import annotations
+
+import gc
+from typing import ClassVar
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.direct import evaluation_context, executor, transform_evaluator
+from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
+from apache_beam.testing import test_stream
+from apache_beam.transforms.trigger import GeneralTriggerDriver, MergeableStateAdapter
+from apache_beam.transforms.window import IntervalWindow, TimestampedValue
+
+from pipeline.live.bundles import make_bundles_cheap
+from pipeline.live.window_state import WindowState
+from pipeline.windows import into_deltas, into_revisions
+
+WINDOW_SECONDS = 10
+LATENESS_SECONDS = 30
+WINDOWS = 20
+PANE_SECONDS = 5
+
+
+@pytest.fixture(autouse=True)
+def cheap_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Set to what they are, so that they are set back after the test.
+    running = executor._ExecutorServiceParallelExecutor
+    grouping = transform_evaluator._StreamingGroupAlsoByWindowEvaluator
+    monkeypatch.setattr(running, "schedule_consumers", running.schedule_consumers)
+    monkeypatch.setattr(transform_evaluator, "pickler", transform_evaluator.pickler)
+    monkeypatch.setattr(grouping, "process_element", grouping.process_element)
+    monkeypatch.setattr(evaluation_context, "DirectUnmergedState", evaluation_context.DirectUnmergedState)
+    make_bundles_cheap()
+
+
+class CountKeptWindows(beam.DoFn):
+    """Counts, when the number 0 comes, the windows of each state there is."""
+
+    kept: ClassVar[list[int]] = []
+
+    def process(self, number: int) -> None:
+        if number == 0:
+            states = [each for each in gc.get_objects() if type(each) is WindowState]
+            windows = [state.get_global_state(MergeableStateAdapter.WINDOW_IDS) or () for state in states]
+            self.kept.append(max(map(len, windows)))
+
+
+class NoteSums(beam.DoFn):
+    noted: ClassVar[dict[int, list[int]]] = {}
+
+    def process(self, total: int, window: IntervalWindow = beam.DoFn.WindowParam) -> None:
+        self.noted.setdefault(int(window.start), []).append(total)
+
+
+def play(stream: test_stream.TestStream, *, revised: bool) -> None:
+    NoteSums.noted.clear()
+    CountKeptWindows.kept.clear()
+    with beam.Pipeline(BundleBasedDirectRunner(), PipelineOptions(["--streaming"])) as pipeline:
+        numbers = pipeline | stream
+        numbers | "CountKeptWindows" >> beam.ParDo(CountKeptWindows())
+        sums = (
+            numbers
+            | "IntoDeltas" >> into_deltas(WINDOW_SECONDS, PANE_SECONDS, LATENESS_SECONDS)
+            | "AddUp" >> beam.CombineGlobally(sum).without_defaults()
+        )
+        if revised:
+            sums = (
+                sums
+                | "IntoRevisions" >> into_revisions(WINDOW_SECONDS, LATENESS_SECONDS)
+                | "AddAgain" >> beam.CombineGlobally(sum).without_defaults()
+            )
+        sums | beam.ParDo(NoteSums())
+
+
+def test_windows_past_their_lateness_are_forgotten_and_no_sum_is_lost() -> None:
+    stream = test_stream.TestStream()
+    for start in range(0, WINDOWS * WINDOW_SECONDS, WINDOW_SECONDS):
+        stream.add_elements([TimestampedValue(1, start + 1)])
+        stream.advance_watermark_to(start + 5)
+        if start >= 20:  # late, and taken: the window before the last one
+            stream.add_elements([TimestampedValue(2, start - 15)])
+        stream.advance_processing_time(WINDOW_SECONDS)
+    stream.add_elements([TimestampedValue(0, WINDOWS * WINDOW_SECONDS - 5)])
+    play(stream.advance_watermark_to_infinity(), revised=True)
+    # Open, waiting for late elements, kept a window longer for the last delta, or the newest.
+    (kept,) = CountKeptWindows.kept
+    assert 3 <= kept <= LATENESS_SECONDS // WINDOW_SECONDS + 4
+    last = [NoteSums.noted[start][-1] for start in sorted(NoteSums.noted)]
+    assert last == [3] * (WINDOWS - 2) + [1, 1]
+
+
+def test_a_pane_that_waits_for_its_timer_is_given_out_after_the_lateness_too() -> None:
+    stream = test_stream.TestStream()
+    stream.add_elements([TimestampedValue(1, 1)])
+    stream.advance_watermark_to(25)
+    stream.add_elements([TimestampedValue(2, 5)])  # late: its pane comes with the clock, not the watermark
+    stream.advance_watermark_to(39)
+    for start in (50, 60, 70):
+        stream.add_elements([TimestampedValue(4, start)])
+        stream.advance_watermark_to(start)
+    stream.advance_processing_time(PANE_SECONDS + 1)
+    stream.add_elements([TimestampedValue(0, 71)])
+    play(stream.advance_watermark_to_infinity(), revised=False)
+    assert NoteSums.noted[0][:2] == [1, 2]
+
+
+def test_a_copy_is_changed_and_its_original_is_not() -> None:
+    original = WindowState()
+    for window in ("a", "b"):
+        original.add_state(window, GeneralTriggerDriver.ELEMENTS, 1)
+    original.set_timer("a", "", "REAL_TIME", 5)
+    copied = original.copy()
+    copied.add_state("a", GeneralTriggerDriver.ELEMENTS, 2)
+    copied.clear_state("b", GeneralTriggerDriver.ELEMENTS)
+    copied.clear_timer("a", "", "REAL_TIME")
+    copied.add_state("c", GeneralTriggerDriver.ELEMENTS, 3)
+    assert [copied.get_state(each, GeneralTriggerDriver.ELEMENTS) for each in "abc"] == [[1, 2], [], [3]]
+    assert [original.get_state(each, GeneralTriggerDriver.ELEMENTS) for each in "abc"] == [[1], [1], []]
+    assert list(original.timers) == ["a"]
+    assert not copied.timers
+
+
+def test_what_a_bundle_does_not_touch_is_not_copied() -> None:
+    original = WindowState()
+    for window in range(100):
+        original.add_state(window, GeneralTriggerDriver.ELEMENTS, window)
+    copied = original.copy()
+    copied.add_state(7, GeneralTriggerDriver.ELEMENTS, 0)
+    shared = [window for window in range(100) if copied.state[window] is original.state[window]]
+    assert shared == [window for window in range(100) if window != 7]
