@@ -7,7 +7,7 @@ CHECKOV := .venv-checkov
 SINCE ?= HEAD^
 SOURCES := pipeline generator local benchmarks deploy tests
 
-.PHONY: help demo report test lint types tests parity chaos contract requirements clean
+.PHONY: help demo report test lint types tests parity chaos contract soak requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -37,6 +37,9 @@ parity: $(VENV)/.dev ## Show that a backfill gives exactly what streaming gave
 
 chaos: $(VENV)/.local ## Break everything that can be broken, twice each, and count what is lost or doubled
 	$(BIN)/python -m local.chaos
+
+soak: $(VENV)/.dev ## Run the whole product for half an hour and tell whether memory and latency stay flat
+	$(BIN)/python -m benchmarks.soak
 
 contract: $(VENV)/.dev ## Tell whether what changed in schemas.json since SINCE (HEAD^) breaks somebody
 	git show $(SINCE):schemas.json > $(VENV)/schemas-before.json

@@ -65,12 +65,12 @@ def run_paced(windows: str, rate: float, seconds: float) -> LiveRun:
     with (
         _stack() as (stack, folder),
         _cpu_of_services(stack) as services,
-        _live_pipeline(stack, folder, windows, IDLE_SECONDS) as pipeline,
+        live_pipeline(stack, folder, windows, IDLE_SECONDS) as pipeline,
     ):
-        begun, cpu_begun = time.monotonic(), _cpu_seconds(pipeline.pid)
+        begun, cpu_begun = time.monotonic(), cpu_seconds(pipeline.pid)
         published, generator_cpu = _generate(stack, folder, f"--rate={rate:g}", f"--seconds={seconds:g}")
         published_at = time.monotonic()
-        pipeline_cpu = _ended_cpu_seconds(pipeline) - cpu_begun
+        pipeline_cpu = ended_cpu_seconds(pipeline) - cpu_begun
         behind = time.monotonic() - published_at - IDLE_SECONDS
         cpu = services() | {"pipeline": pipeline_cpu, "generator": generator_cpu}
         return _live_run(folder, published, published_at - begun + max(0.0, behind), behind, cpu)
@@ -82,10 +82,10 @@ def run_backlog(windows: str, events: int) -> LiveRun:
         published, generator_cpu = _generate(stack, folder, "--rate=50000", f"--events={events}")
         with (
             _cpu_of_services(stack) as services,
-            _live_pipeline(stack, folder, windows, BACKLOG_IDLE_SECONDS) as pipeline,
+            live_pipeline(stack, folder, windows, BACKLOG_IDLE_SECONDS) as pipeline,
         ):
-            begun, cpu_begun = time.monotonic(), _cpu_seconds(pipeline.pid)
-            pipeline_cpu = _ended_cpu_seconds(pipeline) - cpu_begun
+            begun, cpu_begun = time.monotonic(), cpu_seconds(pipeline.pid)
+            pipeline_cpu = ended_cpu_seconds(pipeline) - cpu_begun
             seconds = time.monotonic() - begun
             cpu = services() | {"pipeline": pipeline_cpu, "generator": generator_cpu}
         return _live_run(folder, published, seconds, seconds, cpu)
@@ -94,28 +94,28 @@ def run_backlog(windows: str, events: int) -> LiveRun:
 def run_stock(windows: str, rate: float, seconds: float) -> LiveRun:
     """Publish at `rate` while Beam's own read feeds the same graph; count what is there after `seconds`."""
     with _stack() as (stack, folder):
-        pipeline = _start_pipeline(stack, folder, windows, "--runner=DirectRunner")
+        pipeline = start_pipeline(stack, folder, windows, "--runner=DirectRunner")
         try:
             # It does not say when it starts to read: a first message does, once its row is there.
             warm_up, _ = _generate(stack, folder, "--rate=50", "--events=50", "--seed=2")
             deadline = time.monotonic() + START_TIMEOUT_SECONDS
             while sum(_rows(stack).values()) < warm_up // 2:
                 if pipeline.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"the stock read does not start:\n{_tail(folder)}")
+                    raise RuntimeError(f"the stock read does not start:\n{log_tail(folder)}")
                 time.sleep(0.5)
             with _cpu_of_services(stack) as services:
-                before, begun, cpu_begun = _rows(stack), time.monotonic(), _cpu_seconds(pipeline.pid)
+                before, begun, cpu_begun = _rows(stack), time.monotonic(), cpu_seconds(pipeline.pid)
                 published, generator_cpu = _generate(
                     stack, folder, f"--rate={rate:g}", f"--seconds={seconds:g}"
                 )
                 after, taken = _rows(stack), time.monotonic() - begun
                 cpu = services() | {
-                    "pipeline": _cpu_seconds(pipeline.pid) - cpu_begun,
+                    "pipeline": cpu_seconds(pipeline.pid) - cpu_begun,
                     "generator": generator_cpu,
                 }
             latency_ms = _parsed_latency_ms(stack)
         finally:
-            _end(pipeline)
+            end(pipeline)
         finished = sum(after.values()) - sum(before.values())
         return LiveRun(published, finished, taken, float("nan"), latency_ms, _per_event(cpu, finished))
 
@@ -132,35 +132,35 @@ def _stack() -> Iterator[tuple[Stack, Path]]:
 def _cpu_of_services(stack: Stack) -> Iterator[Any]:
     """Give a function that returns the CPU seconds of each emulator since the beginning of the block."""
     pids = {part: stack.service(part).pid for part in SERVICES}
-    begun = {part: _cpu_seconds(pid) for part, pid in pids.items()}
-    yield lambda: {part: _cpu_seconds(pid) - begun[part] for part, pid in pids.items()}
+    begun = {part: cpu_seconds(pid) for part, pid in pids.items()}
+    yield lambda: {part: cpu_seconds(pid) - begun[part] for part, pid in pids.items()}
 
 
-def _cpu_seconds(pid: int | None) -> float:
+def cpu_seconds(pid: int | None) -> float:
     """User and system time of a process, all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def _live_pipeline(
-    stack: Stack, folder: Path, windows: str, idle_seconds: float
+def live_pipeline(
+    stack: Stack, folder: Path, windows: str, idle_seconds: float, *more: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start the pipeline, enter the block once it reads, and leave nothing running after it."""
     flags = (f"--stop_when_idle_seconds={idle_seconds:g}", f"--stats_path={folder / 'stats.json'}")
-    process = _start_pipeline(stack, folder, windows, *flags)
+    process = start_pipeline(stack, folder, windows, *flags, *more)
     try:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while b"reading projects/" not in (folder / "pipeline.log").read_bytes():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the pipeline does not start:\n{_tail(folder)}")
+                raise RuntimeError(f"the pipeline does not start:\n{log_tail(folder)}")
             time.sleep(0.02)
         yield process
     finally:
-        _end(process)
+        end(process)
 
 
-def _start_pipeline(stack: Stack, folder: Path, windows: str, *flags: str) -> subprocess.Popen[bytes]:
+def start_pipeline(stack: Stack, folder: Path, windows: str, *flags: str) -> subprocess.Popen[bytes]:
     with (folder / "pipeline.log").open("wb") as log:
         return subprocess.Popen(
             pipeline_command(stack.environment, windows, *flags),
@@ -178,13 +178,13 @@ def _generate(stack: Stack, folder: Path, *flags: str) -> tuple[int, float]:
         command, env={**os.environ, **stack.environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        cpu_seconds = _ended_cpu_seconds(process)
+        generator_cpu = ended_cpu_seconds(process)
     finally:
-        _end(process)
-    return int(json.loads(manifest.read_text())["published"]), cpu_seconds
+        end(process)
+    return int(json.loads(manifest.read_text())["published"]), generator_cpu
 
 
-def _ended_cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+def ended_cpu_seconds(process: subprocess.Popen[bytes]) -> float:
     """Wait for a process to end by itself and return its CPU seconds."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -193,7 +193,7 @@ def _ended_cpu_seconds(process: subprocess.Popen[bytes]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Ask the process to end; the stock read may not hear it while it waits for messages."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
@@ -208,14 +208,16 @@ def _live_run(folder: Path, published: int, seconds: float, behind: float, cpu: 
     stats = json.loads((folder / "stats.json").read_text())
     finished = stats["messages_finished"]
     if finished != published:
-        raise RuntimeError(f"{published} messages were published and {finished} finished:\n{_tail(folder)}")
+        raise RuntimeError(
+            f"{published} messages were published and {finished} finished:\n{log_tail(folder)}"
+        )
     return LiveRun(
         published, finished, seconds, behind, stats["publish_to_row_ms"], _per_event(cpu, finished)
     )
 
 
-def _per_event(cpu_seconds: dict[str, float], events: int) -> dict[str, float]:
-    return {name: seconds / max(1, events) * 1e6 for name, seconds in cpu_seconds.items()}
+def _per_event(cpu: dict[str, float], events: int) -> dict[str, float]:
+    return {name: seconds / max(1, events) * 1e6 for name, seconds in cpu.items()}
 
 
 def _ask(stack: Stack, question: str) -> list[Any]:
@@ -244,5 +246,5 @@ def _parsed_latency_ms(stack: Stack) -> dict[str, float]:
     return {f"p{percent}": latencies_ms[len(latencies_ms) * percent // 100] for percent in (50, 95, 99)}
 
 
-def _tail(folder: Path) -> str:
+def log_tail(folder: Path) -> str:
     return "\n".join((folder / "pipeline.log").read_text(errors="replace").splitlines()[-15:])
