@@ -17,7 +17,7 @@ from rich.console import Console
 from local.child import python_module
 from local.demo_alerts import WINDOW
 from local.demo_checks import Check, check_everything
-from local.demo_figures import Figures, alerts_recorded_and_delivered, collect
+from local.demo_figures import STATS_FILE, Figures, alerts_recorded_and_delivered, collect
 from local.demo_program import AlertPrinter, Program
 from local.demo_report import print_report
 from local.errors import StackError
@@ -30,7 +30,8 @@ EVENTS_PER_SECOND = 420
 """About 10,000 orders a minute: 40 % of the events are orders."""
 WIDTH_OF_A_FILE = 140
 """Characters, where no terminal says how wide it is."""
-IDLE_SECONDS = 6
+IDLE_SECONDS = 15
+"""The pipeline reads before the generator starts: on a busy machine that alone takes ten seconds."""
 ALERTS_TIMEOUT_SECONDS = 20.0
 RECONCILE_TIMEOUT_SECONDS = 60.0
 PIPELINE_FLAGS = (
@@ -94,6 +95,7 @@ def run_demo(output: Path, seconds: int, seed: int, pubsub: str) -> int:
                 pipeline.end()
             stack.check()
             _wait_for_alerts(stack)
+        _check_that_it_read(output)
         console.print("[bold]3. What came of it[/]")
         figures = collect(stack, output)
         reconciled = _reconcile(environment, output)
@@ -116,7 +118,7 @@ def _pipeline_command(environment: Mapping[str, str], output: Path) -> list[str]
     return python_module(
         "pipeline.main",
         *pipeline_flags(environment),
-        f"--stats_path={output / 'pipeline-stats.json'}",
+        f"--stats_path={output / STATS_FILE}",
         *PIPELINE_FLAGS,
     )
 
@@ -167,6 +169,15 @@ def _wait_until_reading(pipeline: Program) -> None:
         if time.monotonic() > deadline:
             raise StackError("The pipeline has not started to read within 60 s; see its lines above.")
         time.sleep(0.1)
+
+
+def _check_that_it_read(output: Path) -> None:
+    """Raise StackError if the pipeline ended before anything was published."""
+    if not json.loads((output / STATS_FILE).read_text())["messages_read"]:
+        raise StackError(
+            f"The generator took longer to start than the {IDLE_SECONDS} s after which the pipeline ends: "
+            "this machine is very busy. Run it again when it is not."
+        )
 
 
 def _wait_for_alerts(stack: Stack) -> None:

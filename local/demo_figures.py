@@ -24,6 +24,7 @@ from local.sql import answer
 from local.stack import Stack
 from pipeline.contract import load_contract
 
+STATS_FILE = "pipeline-stats.json"
 LAST_WINDOWS = 6
 TOP_REASONS = 8
 PULL_TIMEOUT_SECONDS = 2.0
@@ -79,7 +80,7 @@ def collect(stack: Stack, output: Path) -> Figures:
     )
     views = [name for name in contract.views if name.endswith("_deduplicated")]
     lake = _lake_rows(stack)
-    stats_path = output / "pipeline-stats.json"
+    stats_path = output / STATS_FILE
     return Figures(
         manifest=manifest,
         ledger={row["event_type"]: row for row in _ask(warehouse, _LEDGER)},
