@@ -13,7 +13,7 @@ from rich.console import Console
 
 from local.__main__ import OneSentenceParser
 from local.chaos.report import cells, sentences, terminal_table, write_reports
-from local.chaos.run import run_trials
+from local.chaos.run import run_trials, stacks_of_our_own
 from local.chaos.scenarios import SCENARIOS
 from local.errors import StackError
 
@@ -35,12 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     trials = [(SCENARIOS[name], seed) for name in flags.only for seed in flags.seeds]
     console.print(f"{len(trials)} trials, {flags.side_by_side} side by side; logs in {flags.output}/")
     try:
-        results = run_trials(
-            trials,
-            flags.output,
-            flags.side_by_side,
-            lambda result: console.print("  ".join(cells(result)), soft_wrap=True),
-        )
+        with stacks_of_our_own(flags.output, min(flags.side_by_side, len(trials))) as stacks:
+            results = run_trials(
+                trials,
+                flags.output,
+                stacks,
+                lambda result: console.print("  ".join(cells(result)), soft_wrap=True),
+            )
     except StackError as error:
         print(f"python -m local.chaos: {error}", file=sys.stderr)
         return 1

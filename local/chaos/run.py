@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from google.api_core.exceptions import GoogleAPICallError
@@ -20,47 +21,49 @@ from pipeline.contract import load_contract
 PARTS = ("pubsub", "bigquery", "storage")
 
 
+@contextmanager
+def stacks_of_our_own(output: Path, count: int) -> Iterator[list[Stack]]:
+    """`count` stacks, whose parts a scenario may end. Raises: StackError if one does not start."""
+    with ExitStack() as running:
+        yield [
+            running.enter_context(Stack(output / f"stack-{number}", parts=PARTS, fresh=True))
+            for number in range(count)
+        ]
+
+
 def run_trials(
     trials: Sequence[tuple[Scenario, int]],
     output: Path,
-    side_by_side: int,
+    stacks: Sequence[Stack],
     report: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
     """Run every (scenario, seed) and return the results in the same order; `report` hears of each at once.
 
-    Logs stay in `output`, in a folder for each trial. A trial that cannot be played has failed.
-    Raises: StackError if a stack does not start.
+    One trial at a time for each entry of `stacks`; logs stay in `output`, in a folder for each trial. A
+    trial that cannot be played has failed.
     """
     contract = load_contract()
-    stacks: queue.SimpleQueue[Stack] = queue.SimpleQueue()
+    free: queue.SimpleQueue[Stack] = queue.SimpleQueue()
+    for stack in stacks:
+        free.put(stack)
     reporting = threading.Lock()
 
     def run(trial: tuple[Scenario, int]) -> Result:
         scenario, seed = trial
-        stack = stacks.get()
+        stack = free.get()
         try:
             stack.check()
             result = Trial(scenario, seed, stack, contract, output / f"{scenario.name}-{seed}").run()
         except (StackError, GoogleAPICallError, OSError) as error:  # the emulators are broken on purpose
             result = not_played(scenario, seed, error)
         finally:
-            stacks.put(stack)
+            free.put(stack)
         with reporting:
             report(result)
         return result
 
-    started: list[Stack] = []
-    try:
-        for number in range(min(side_by_side, len(trials))):
-            stack = Stack(output / f"stack-{number}", parts=PARTS, fresh=True)
-            stack.start()
-            started.append(stack)
-            stacks.put(stack)
-        with ThreadPoolExecutor(max(1, len(started))) as pool:
-            return list(pool.map(run, trials))
-    finally:
-        for stack in started:
-            stack.stop()
+    with ThreadPoolExecutor(len(stacks)) as pool:
+        return list(pool.map(run, trials))
 
 
 def not_played(scenario: Scenario, seed: int, error: Exception) -> Result:

@@ -10,9 +10,11 @@ from local.chaos.report import markdown
 from local.chaos.run import run_trials
 from local.chaos.scenario import Result
 from local.chaos.scenarios import SCENARIOS
+from local.stack import Stack
 
 SEED = 1
 SIDE_BY_SIDE = 2
+"""On one stack: none of these scenarios ends a part of it."""
 MOSTLY_INVALID = {"malformed_share": 0.5, "duplicate_share": 0.02}
 TRIALS = {
     # What takes longest begins first. In the long form invalid messages are a scenario of their own, and
@@ -26,12 +28,12 @@ FAULTS_MET = ("bigquery-503", "storage-answer-lost")
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
+def results(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
     trials = [
         (SCENARIOS[name]._replace(generator={**SCENARIOS[name].generator, **changes}), SEED)
         for name, changes in TRIALS.items()
     ]
-    found = run_trials(trials, tmp_path_factory.mktemp("chaos"), SIDE_BY_SIDE)
+    found = run_trials(trials, tmp_path_factory.mktemp("chaos"), [stack] * SIDE_BY_SIDE)
     print(markdown(found))
     return {result.scenario: result for result in found}
 
