@@ -151,7 +151,10 @@ def _is_time(text: str) -> bool:
 
 
 def _excerpt(value: object) -> str:
-    return json.dumps(value)[:_MAX_EXCERPT_CHARS]
+    try:
+        return json.dumps(value)[:_MAX_EXCERPT_CHARS]
+    except RecursionError:  # writing takes a little more of the stack than reading has taken
+        return "a value that nests too deeply"
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -50,7 +50,7 @@ def deliver_alert(cloud_event: CloudEvent) -> None:
             "ERROR",
             f"A message on the alerts topic is no alert, and is dropped: {fault}",
             event_id=cloud_event["id"],
-            event_data=repr(cloud_event.data)[:_MAX_LOGGED_CHARS],
+            event_data=_shown(cloud_event.data),
         )
         return
     if unknown := unknown_fields(content):
@@ -58,3 +58,10 @@ def deliver_alert(cloud_event: CloudEvent) -> None:
             "WARNING", f"Fields of an alert are unknown here: {', '.join(unknown)}", alert_id=alert.alert_id
         )
     deliver(alert, _settings.routes, _ledger)
+
+
+def _shown(event_data: object) -> str:
+    try:
+        return repr(event_data)[:_MAX_LOGGED_CHARS]
+    except RecursionError:
+        return "data that nests too deeply to be shown"
