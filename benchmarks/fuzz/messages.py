@@ -11,12 +11,13 @@ from benchmarks.fuzz.mutation import SEPARATOR
 from pipeline.contract import load_contract
 from pipeline.elements import ContractError, DeadLetter, RawMessage
 from pipeline.errors import Rejected
-from pipeline.json_text import MAX_ERRORS, MAX_POINTER_CHARACTERS
+from pipeline.json_text import MAX_ERRORS
 from pipeline.parse import Parser
 from pipeline.publishing import MAX_MESSAGE_BYTES
 from pipeline.replay.letters import NoDeadLetter, letter_of_message
 from pipeline.rfc3339 import MAX_US, MIN_US
 from pipeline.transforms.dead_letters import dead_letter_message, dead_letter_row
+from pipeline.wording import MAX_POINTER_CHARACTERS
 
 CONTRACT = load_contract()
 NOW_US = 1_714_564_805_000_005

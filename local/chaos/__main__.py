@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 flags.output,
                 stacks,
                 lambda result: console.print("  ".join(cells(result)), soft_wrap=True),
+                flags.outage_seconds,
             )
     except StackError as error:
         print(f"python -m local.chaos: {error}", file=sys.stderr)
@@ -77,7 +78,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=_seeds, default=[1, 2], metavar="N[,N]", help="default: 1,2")
     add("--output", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="default: %(default)s")
     add("--side_by_side", type=_stacks, default=2, metavar="N", help="trials at once; default: %(default)s")
+    add("--outage_seconds", type=_seconds, metavar="S", help="length of an outage; default: 3 to 6")
     return parser
+
+
+def _seconds(text: str) -> float:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number from 1 to 100: after 120 s without BigQuery the pipeline ends"
+        )
+    return float(text)
 
 
 def _seeds(text: str) -> list[int]:

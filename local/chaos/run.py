@@ -36,11 +36,12 @@ def run_trials(
     output: Path,
     stacks: Sequence[Stack],
     report: Callable[[Result], None] = lambda result: None,
+    outage_seconds: float | None = None,
 ) -> list[Result]:
     """Run every (scenario, seed) and return the results in the same order; `report` hears of each at once.
 
     One trial at a time for each entry of `stacks`; logs stay in `output`, in a folder for each trial. A
-    trial that cannot be played has failed.
+    trial that cannot be played has failed. Without `outage_seconds` outages last 3 to 6 s.
     """
     contract = load_contract()
     free: queue.SimpleQueue[Stack] = queue.SimpleQueue()
@@ -53,7 +54,8 @@ def run_trials(
         stack = free.get()
         try:
             stack.check()
-            result = Trial(scenario, seed, stack, contract, output / f"{scenario.name}-{seed}").run()
+            folder = output / f"{scenario.name}-{seed}"
+            result = Trial(scenario, seed, stack, contract, folder, outage_seconds).run()
         except (StackError, GoogleAPICallError, OSError) as error:  # the emulators are broken on purpose
             result = not_played(scenario, seed, error)
         finally:

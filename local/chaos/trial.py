@@ -14,7 +14,7 @@ from local.chaos.expected import Expected
 from local.chaos.http_proxy import HttpProxy
 from local.chaos.inserts import InsertJournal
 from local.chaos.outcome import Outcome, collect
-from local.chaos.producer import Producer
+from local.chaos.producer import SECONDS, Producer
 from local.chaos.pubsub_proxy import PubsubProxy
 from local.chaos.recovery import NO_OUTAGE, Times, rows_back_at, times
 from local.chaos.scenario import Result, Scenario
@@ -25,6 +25,7 @@ from local.stack import Stack
 from pipeline.contract import Contract
 
 FLOWING_ROWS = 30
+LEAST_OUTAGE_SECONDS, MOST_OUTAGE_SECONDS = 3.0, 6.0
 SETTLE_SECONDS = 150.0
 """So long after the last fault everything must be acknowledged; what is not is lost."""
 QUIET_SECONDS = 4.0
@@ -41,9 +42,18 @@ PIPELINE_FLAGS: Mapping[str, str | float] = {
 class Trial:
     """What a scenario's `play` may use."""
 
-    def __init__(self, scenario: Scenario, seed: int, stack: Stack, contract: Contract, folder: Path) -> None:
-        """Prepare everything; nothing runs yet but the proxies."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        stack: Stack,
+        contract: Contract,
+        folder: Path,
+        outage_seconds: float | None = None,
+    ) -> None:
+        """Prepare everything; nothing runs yet but the proxies. Without `outage_seconds` the seed decides."""
         self.scenario, self.seed, self.stack, self.folder = scenario, seed, stack, folder
+        self.outage_seconds = outage_seconds
         folder.mkdir(parents=True)
         self.rng = random.Random(f"{scenario.name}:{seed}")
         self.site = Site(stack, f"chaos-{random.SystemRandom().randrange(16**8):08x}", contract)
@@ -68,6 +78,13 @@ class Trial:
     def pause(self, least_seconds: float, most_seconds: float) -> None:
         """Sleep for as long as the seed says."""
         time.sleep(self.rng.uniform(least_seconds, most_seconds))
+
+    def outlast(self) -> None:
+        """Sleep for as long as an outage is to last."""
+        if self.outage_seconds is None:
+            self.pause(LEAST_OUTAGE_SECONDS, MOST_OUTAGE_SECONDS)
+        else:
+            time.sleep(self.outage_seconds)
 
     @contextmanager
     def outage(self) -> Iterator[threading.Event]:
@@ -220,6 +237,8 @@ class Trial:
 
     def _generator_flags(self) -> list[str]:
         flags = {"seed": self.seed, "topic": self.site.events_topic, **self.scenario.generator}
+        if self.outage_seconds is not None:
+            flags["seconds"] = SECONDS + self.outage_seconds
         return [f"--{name}={value}" for name, value in flags.items()]
 
     def _environment(self) -> dict[str, str]:

@@ -9,8 +9,6 @@ from local.chaos.inserts import error, for_inserts, refuse_rows
 from local.chaos.scenario import Scenario
 from local.chaos.trial import Trial
 
-LEAST_SECONDS, MOST_SECONDS = 3.0, 6.0
-"""Of an outage."""
 REFUSED_SHARE = 0.03
 SHORT_TIMEOUT_SECONDS = 2
 
@@ -22,7 +20,7 @@ def inserts_meet(rule: Rule) -> Callable[[Trial], None]:
         trial.wait_until_flowing()
         trial.pause(0.3, 2)
         with trial.outage(), trial.bigquery.fault(for_inserts(rule)):
-            trial.pause(LEAST_SECONDS, MOST_SECONDS)
+            trial.outlast()
 
     return play
 
@@ -32,7 +30,7 @@ def no_answer(trial: Trial) -> None:
     trial.wait_until_flowing()
     trial.pause(0.3, 2)
     with trial.outage() as over, trial.bigquery.fault(for_inserts(never(over))):
-        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+        trial.outlast()
 
 
 def table_missing(trial: Trial) -> None:
@@ -42,7 +40,7 @@ def table_missing(trial: Trial) -> None:
     trial.wait_until_flowing()
     trial.pause(0.3, 2)
     with trial.outage(), trial.bigquery.fault(not_found):
-        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+        trial.outlast()
 
 
 def bad_rows(trial: Trial) -> None:

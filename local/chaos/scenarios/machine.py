@@ -34,7 +34,7 @@ def full_disk_of_the_lake(trial: Trial) -> None:
     trial.pause(0.3, 2)
     with trial.outage():
         trial.supervisor.limit_files(SMALL_FILE_BYTES)
-        trial.pause(3, 7)
+        trial.outlast()
         trial.supervisor.limit_files(None)
 
 

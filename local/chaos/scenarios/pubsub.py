@@ -15,8 +15,6 @@ from local.chaos.scenario import Scenario
 from local.chaos.trial import Trial
 from local.errors import StackError
 
-LEAST_SECONDS, MOST_SECONDS = 3.0, 6.0
-"""Of an outage."""
 ALERTS_COME = {
     "quality_window_seconds": 5,
     "pane_seconds": 5,
@@ -34,7 +32,7 @@ def dlq_topic_missing(trial: Trial) -> None:
     trial.pause(0.3, 2)
     with trial.outage():
         trial.site.delete_topic(topic)
-        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+        trial.outlast()
         trial.site.create_topic(topic)
 
 
@@ -44,7 +42,7 @@ def dlq_topic_refuses(trial: Trial) -> None:
     trial.wait_until_flowing()
     trial.pause(0.3, 2)
     with trial.outage(), trial.pubsub.fault(rule):
-        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+        trial.outlast()
 
 
 def wait_for_an_alert(trial: Trial) -> None:
@@ -59,7 +57,7 @@ def alerts_topic_missing(trial: Trial) -> None:
     trial.site.delete_topic(trial.site.alerts_topic)
     wait_for_an_alert(trial)
     with trial.outage():
-        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+        trial.outlast()
         trial.site.create_topic(trial.site.alerts_topic)
 
 
@@ -68,7 +66,7 @@ def alerts_topic_refuses(trial: Trial) -> None:
     with trial.pubsub.fault(refuse_publishing(trial.site.alerts_topic, grpc.StatusCode.UNAVAILABLE)):
         wait_for_an_alert(trial)
         with trial.outage():
-            trial.pause(LEAST_SECONDS, MOST_SECONDS)
+            trial.outlast()
 
 
 def refuses(trial: Trial) -> None:
@@ -76,7 +74,7 @@ def refuses(trial: Trial) -> None:
     trial.wait_until_flowing()
     trial.pause(0.3, 2)
     with trial.outage(), trial.pubsub.fault(refuse(grpc.StatusCode.UNAVAILABLE)):
-        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+        trial.outlast()
 
 
 def stands_still(trial: Trial) -> None:
@@ -89,7 +87,7 @@ def stands_still(trial: Trial) -> None:
     with trial.outage():
         os.killpg(pid, signal.SIGSTOP)
         try:
-            trial.pause(LEAST_SECONDS, MOST_SECONDS)
+            trial.outlast()
         finally:
             os.killpg(pid, signal.SIGCONT)
 
@@ -100,7 +98,7 @@ def connections_cut(trial: Trial) -> None:
     trial.pause(0.3, 2)
     with trial.outage():
         trial.pubsub.cut()
-        trial.pause(1, MOST_SECONDS)
+        trial.outlast()
         trial.pubsub.open()
 
 

@@ -8,9 +8,6 @@ from local.chaos.http_proxy import Answer, Forward, Request, Rule, always, lose_
 from local.chaos.scenario import Scenario
 from local.chaos.trial import Trial
 
-LEAST_SECONDS, MOST_SECONDS = 3.0, 6.0
-"""Of an outage."""
-
 
 def refusal(status: int, reason: str) -> Answer:
     """An answer of Cloud Storage's that refuses a request."""
@@ -34,7 +31,7 @@ def uploads_meet(trial: Trial, rule: Rule) -> None:
     trial.wait_until_flowing()
     trial.pause(0.3, 2)
     with trial.outage(), trial.storage.fault(for_uploads(rule)):
-        trial.pause(LEAST_SECONDS, MOST_SECONDS)
+        trial.outlast()
 
 
 def restart(trial: Trial) -> None:
