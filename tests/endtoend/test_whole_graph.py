@@ -44,7 +44,7 @@ def outcome(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         alerts_topic=stack.environment["ALERTS_TOPIC"],  # the one that is pushed to the function
         min_validity_rate=0.99,
         min_validity_messages=20,
-        stop_when_idle_seconds=3,
+        stop_when_idle_seconds=8,  # until the generator publishes, which takes long on a busy machine
     )
     process.wait_until(lambda: "reading projects/" in process.said)
     manifest_path = tmp_path_factory.mktemp("generator") / "manifest.json"
