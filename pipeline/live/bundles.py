@@ -15,7 +15,7 @@ from typing import Any
 from apache_beam.internal import cloudpickle_pickler
 from apache_beam.runners.direct import executor, transform_evaluator
 
-from pipeline.live.window_state import forget_closed_windows, keep_open_windows_only
+from pipeline.live.window_state import forget_closed_windows, keep_open_windows_only, merge_deltas
 
 
 def make_bundles_cheap() -> None:
@@ -60,6 +60,7 @@ def _process_without_late_holds(evaluator: Any, element: Any) -> None:
         del state.state[window]["watermark"]  # without it a pane has its window's end for a time: the same
     windowing = evaluator._applied_ptransform.transform.windowing
     forget_closed_windows(state, windowing, watermarks.input_watermark)
+    merge_deltas(state, windowing)
     if late:
         evaluator.keyed_holds[key] = state.get_earliest_hold()
 

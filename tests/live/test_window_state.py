@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import apache_beam as beam
 import pytest
+from apache_beam.coders import FastPrimitivesCoder
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct import evaluation_context, executor, transform_evaluator
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
@@ -15,7 +16,9 @@ from apache_beam.transforms.trigger import GeneralTriggerDriver, MergeableStateA
 from apache_beam.transforms.window import IntervalWindow, TimestampedValue
 
 from pipeline.live.bundles import make_bundles_cheap
-from pipeline.live.window_state import WindowState
+from pipeline.live.window_state import KEPT_DELTAS, WindowState
+from pipeline.sums import ExactSum
+from pipeline.transforms.windowed_sums import AddUpDeltas, Revise, Revision, WindowPartials
 from pipeline.windows import into_deltas, into_revisions
 
 WINDOW_SECONDS = 10
@@ -131,3 +134,40 @@ def test_what_a_bundle_does_not_touch_is_not_copied() -> None:
     copied.add_state(7, GeneralTriggerDriver.ELEMENTS, 0)
     shared = [window for window in range(100) if copied.state[window] is original.state[window]]
     assert shared == [window for window in range(100) if window != 7]
+
+
+class NoteParts(beam.DoFn):
+    noted: ClassVar[list[int]] = []
+
+    def process(self, revision: Revision) -> None:
+        self.noted.append(revision.parts["all"].units)
+
+
+class CountKeptDeltas(beam.DoFn):
+    """Counts, when a part of 0 comes, the deltas that each window of each state holds."""
+
+    kept: ClassVar[list[int]] = []
+
+    def process(self, partials: WindowPartials) -> None:
+        if partials.parts["all"].units == 0:
+            states = [each for each in gc.get_objects() if type(each) is WindowState]
+            tags = [tags for state in states for tags in state.state.values()]
+            self.kept.append(max(len(each.get(GeneralTriggerDriver.ELEMENTS.tag, ())) for each in tags))
+
+
+def test_a_window_of_many_deltas_keeps_their_sum_and_gives_out_every_revision() -> None:
+    NoteParts.noted.clear()
+    CountKeptDeltas.kept.clear()
+    deltas = 3 * KEPT_DELTAS
+    stream = test_stream.TestStream(coder=FastPrimitivesCoder()).advance_watermark_to(0)
+    for units in (*range(1, deltas + 1), 0):
+        stream.add_elements([WindowPartials(0, "group", {"all": ExactSum(units)})])
+        stream.advance_processing_time(PANE_SECONDS + 1)
+    with beam.Pipeline(BundleBasedDirectRunner(), PipelineOptions(["--streaming"])) as pipeline:
+        partials = pipeline | stream.advance_watermark_to_infinity()
+        partials | "CountKeptDeltas" >> beam.ParDo(CountKeptDeltas())
+        added = partials | AddUpDeltas(WINDOW_SECONDS, PANE_SECONDS, LATENESS_SECONDS)
+        added | Revise(3_600, WINDOW_SECONDS, LATENESS_SECONDS) | beam.ParDo(NoteParts())
+    so_far = [sum(range(1, last + 1)) for last in range(1, deltas + 1)]
+    assert list(dict.fromkeys(NoteParts.noted)) == so_far
+    assert 1 <= CountKeptDeltas.kept[0] <= KEPT_DELTAS
