@@ -15,6 +15,7 @@ import fastavro
 
 from pipeline.elements import RawMessage
 from pipeline.errors import PipelineError, UsageError, in_one_line
+from pipeline.rfc3339 import MAX_US, MIN_US
 
 _SYNC_BYTES = 16
 _MESSAGE_BYTES = 100
@@ -106,6 +107,8 @@ def _message(path: str, number: int, record: dict[str, Any]) -> RawMessage:
     published = record.get("publish_time")
     if isinstance(published, datetime):
         published = (published - _EPOCH) // _MICROSECOND
+    elif published is not None and not MIN_US <= published <= MAX_US:
+        raise AvroFileError(f"{path}: the publish_time of record {number} is not in the years 0001 to 9999")
     return RawMessage(
         data if isinstance(data, bytes) else data.encode(),
         record.get("attributes") or {},
@@ -122,6 +125,8 @@ def _schema_fault(schema: Any) -> str | None:
     types = {field["name"]: field["type"] for field in schema["fields"]}
     if "data" not in types:
         return "its records have no field data; write them without the topic's schema"
+    if set(_kinds(types["data"])) == {"null"}:  # such a record has no bytes: a file could hold any number
+        return "the field data is null"
     for name, allowed in _TYPES.items():
         for kind in _kinds(types.get(name, "null")):
             if kind != "null" and kind not in allowed:

@@ -128,6 +128,16 @@ def test_nullable_fields_and_a_plain_long_are_taken() -> None:
     ]
 
 
+@pytest.mark.parametrize("published_us", [MIN_US - 1, MAX_US + 1, 2**62])
+def test_a_publish_time_that_no_timestamp_holds_is_an_error(published_us: int) -> None:
+    fields = [{"name": "publish_time", "type": "long"}, {"name": "data", "type": "bytes"}]
+    schema = {"type": "record", "name": "Archived", "fields": fields}
+    records = [{"publish_time": us, "data": b"{}"} for us in (MIN_US, MAX_US, published_us)]
+    assert len(read(avro(schema, records[:2]))[0]) == 2
+    with pytest.raises(AvroFileError, match="the publish_time of record 2 is not in the years 0001 to 9999"):
+        list(read_avro(PATH, io.BytesIO(avro(schema, records)), 1_000_000))
+
+
 def test_a_file_without_records_is_nothing() -> None:
     assert read(avro(WITH_METADATA, [])) == []
 
@@ -168,6 +178,7 @@ def test_a_damaged_block_is_an_error() -> None:
             {"data": None},
             "its records have no field data; write them without the topic's schema",
         ),
+        ({"data": {"name": "data", "type": "null"}}, "the field data is null"),
         ({"data": {"name": "data", "type": "int"}}, "the field data is int, not bytes or string"),
         (
             {"attributes": {"name": "attributes", "type": "string"}},
