@@ -4,10 +4,13 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 CHECKOV := .venv-checkov
+FUZZ := .venv-fuzz
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= parse_reject parse_drop dead_letter queue_letter backfill_file contract_file repair_rules alert retry_after
 SINCE ?= HEAD^
 SOURCES := pipeline generator local benchmarks deploy tests
 
-.PHONY: help demo report test lint types tests parity chaos contract soak requirements clean
+.PHONY: help demo report test lint types tests parity chaos contract soak fuzz requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -41,6 +44,11 @@ chaos: $(VENV)/.local ## Break everything that can be broken, twice each, and co
 soak: $(VENV)/.dev ## Run the whole product for half an hour and tell whether memory and latency stay flat
 	$(BIN)/python -m benchmarks.soak
 
+fuzz: $(FUZZ)/.done ## Look for inputs that crash or stall what reads them, FUZZ_SECONDS (60) for each target
+	set -e; for target in $(FUZZ_TARGETS); do \
+		$(FUZZ)/bin/python -m benchmarks.fuzz.guided $$target -max_total_time=$(FUZZ_SECONDS); \
+	done
+
 contract: $(VENV)/.dev ## Tell whether what changed in schemas.json since SINCE (HEAD^) breaks somebody
 	git show $(SINCE):schemas.json > $(VENV)/schemas-before.json
 	$(BIN)/python -m pipeline.schemas check $(VENV)/schemas-before.json schemas.json
@@ -49,7 +57,7 @@ requirements: $(VENV)/.dev ## Compile requirements/*.txt anew from pyproject.tom
 	$(BIN)/python requirements/compile.py
 
 clean: ## Remove what was set up and what the demo left
-	rm -rf $(VENV) $(CHECKOV) demo-output build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CHECKOV) $(FUZZ) demo-output build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -69,4 +77,11 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/python
 $(CHECKOV)/.done: requirements/checkov.txt
 	$(PYTHON) -m venv $(CHECKOV)
 	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# It sees the packages of the tests, and has the fuzzer beside them.
+$(FUZZ)/.done: requirements/fuzz.txt $(VENV)/.dev
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" > $(FUZZ)/lib/python3.11/site-packages/tests.pth
 	@touch $@

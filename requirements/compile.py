@@ -35,7 +35,7 @@ def main() -> None:
     compile_requirements("dev", project, EXTRAS["dev"], None)
     for name in ("local", "worker"):
         compile_requirements(name, project, EXTRAS[name], every_pin)
-    for name in ("generator", "pyspark"):
+    for name in ("fuzz", "generator", "pyspark"):
         compile_requirements(name, FOLDER / f"{name}.in", (), every_pin)
     compile_requirements("checkov", FOLDER / "checkov.in", (), None)
 

@@ -109,11 +109,18 @@ def mutated(data: bytes, others: Sequence[bytes], random: Random) -> bytes:
         place = random.randrange(len(parts))
         tree = _tree(parts[place])
         if tree is not None and random.randint(0, 4):
-            parts[place] = _spelled(changed_tree(tree, random), random)
+            parts[place] = _changed_json(parts[place], tree, random)
         else:
             parts[place] = random.choice(_CHANGES)(parts[place], others, random)
         data = SEPARATOR.join(parts)[:MAX_BYTES]
     return data
+
+
+def _changed_json(data: bytes, tree: Any, random: Random) -> bytes:
+    try:
+        return _spelled(changed_tree(tree, random), random)
+    except RecursionError:  # set into one another, odd values nest deeper than Python goes
+        return data
 
 
 def changed_tree(tree: Any, random: Random) -> Any:
