@@ -125,11 +125,18 @@ def load_contract(path: str | Path | None = None) -> Contract:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes(), object_pairs_hook=lambda pairs: _unique(path, pairs))
+        content = json.loads(path.read_bytes(), object_pairs_hook=lambda pairs: _unique(path, pairs))
+        json.dumps(content, ensure_ascii=False).encode()  # escapes may stand for what no text can hold
+        return content
     except OSError as error:
         raise ContractFileError(f"{path}: cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise ContractFileError(f"{path.name}: not UTF-8 at byte {error.start}; save it as UTF-8.") from error
+    except UnicodeEncodeError as error:
+        half = error.object[error.start].encode("unicode_escape").decode()
+        raise ContractFileError(
+            f"{path.name}: holds {half}, half of a surrogate pair; escape both halves, or none."
+        ) from error
     except json.JSONDecodeError as error:
         raise ContractFileError(
             f"{path.name}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}."

@@ -413,3 +413,14 @@ def test_a_number_of_thousands_of_digits_is_refused_with_a_sentence(tmp_path: Pa
     path.write_text('{"description": ' + "1" * 5_000 + "}")
     with pytest.raises(ContractFileError, match=r"^schemas.json: holds a number that cannot be read: "):
         load_contract(path)
+
+
+@pytest.mark.parametrize("content", ['{"\\ud800": 1}', '{"description": ["\\ud800"]}'], ids=["key", "value"])
+def test_half_of_a_surrogate_pair_is_refused_wherever_it_stands(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "schemas.json"
+    path.write_text(content)
+    with pytest.raises(ContractFileError) as refused:
+        load_contract(path)
+    assert str(refused.value) == (
+        "schemas.json: holds \\ud800, half of a surrogate pair; escape both halves, or none."
+    )
