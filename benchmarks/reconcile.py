@@ -53,7 +53,7 @@ def _write(scratch: Scratch, messages: list[Message]) -> None:
         good = [each for each in messages if each.event_type == event_type and each.event_id is not None]
         scratch.add_rows(event_type, [(each.event_id or "", each.time_us) for each in good])
     refused = [each for each in messages if each.event_id is None]
-    scratch.add_letters((each.message_id, each.event_type, False, each.time_us) for each in refused)
+    scratch.add_letters((each.message_id, each.event_type, "parse", each.time_us) for each in refused)
 
 
 def _say(what: str, cpu_seconds: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from pipeline.bigquery_refusals import STAGES
 from pipeline.reconcile.books import Archive, Key, Missing, Published, Strange
 from pipeline.reconcile.findings import MAX_IDS
 
@@ -30,8 +31,8 @@ _INDEXES = """
     CREATE INDEX IF NOT EXISTS landed_event ON landed (event_type, event_id);
     CREATE INDEX IF NOT EXISTS letter_of_id ON letters (message_id);
 """
-# A message is accounted for if it is a dead letter, or if its event is in the table, or if BigQuery has
-# refused its event in another message.
+# A message is accounted for if it is a dead letter, or if its event is in the table, or if another message of
+# its event is a dead letter from behind de-duplication: BigQuery has refused it, or was away.
 _MISSING = """
     SELECT DISTINCT message_id, event_type, event_id, start_s, time_us FROM messages AS m
     WHERE (start_s IS NULL OR start_s >= :since AND start_s < :until)
@@ -103,13 +104,13 @@ class Scratch:
             ((event_type, event_id, None if us is None else self._start_s(us)) for event_id, us in rows),
         )
 
-    def add_letters(self, letters: Iterable[tuple[str, str, bool, int | None]]) -> None:
-        """Take in (message_id, event type, whether BigQuery refused an event, publish time in µs)."""
+    def add_letters(self, letters: Iterable[tuple[str, str, str, int | None]]) -> None:
+        """Take in (message_id, event type, stage, publish time in µs); no time if outside of the range."""
         self._database.executemany(
             "INSERT INTO letters VALUES (?, ?, ?, ?)",
             (
-                (message_id, event_type, of_event, None if us is None else self._start_s(us))
-                for message_id, event_type, of_event, us in letters
+                (message_id, event_type, stage in STAGES, None if us is None else self._start_s(us))
+                for message_id, event_type, stage, us in letters
             ),
         )
 

@@ -100,27 +100,27 @@ class Warehouse(Questions):
         for row in self.ask(question, span.parameters()):
             yield row["event_id"], row["us"]
 
-    def letter_ids(self, span: Span) -> Iterator[tuple[str, str, bool, int | None]]:
-        """(message_id, event type, whether it is an event that BigQuery refused, publish time in µs)."""
+    def letter_ids(self, span: Span) -> Iterator[tuple[str, str, str, int | None]]:
+        """(message_id, event type, stage, publish time in µs)."""
         yield from self._letter_ids(
             "(publish_time IS NULL OR publish_time >= @since AND publish_time < @until)", span.parameters()
         )
 
-    def known_letters(self, message_ids: list[str]) -> Iterator[tuple[str, str, bool, int | None]]:
+    def known_letters(self, message_ids: list[str]) -> Iterator[tuple[str, str, str, int | None]]:
         """Those of the messages that are dead letters, whenever that was."""
         found = self._letter_ids("message_id IN UNNEST(@ids)", [strings("ids", message_ids)])
-        for message_id, event_type, of_event, _ in found:
-            yield message_id, event_type, of_event, None
+        for message_id, event_type, stage, _ in found:
+            yield message_id, event_type, stage, None
 
     def _letter_ids(
         self, condition: str, parameters: list[Any]
-    ) -> Iterator[tuple[str, str, bool, int | None]]:
+    ) -> Iterator[tuple[str, str, str, int | None]]:
         question = f"""
-            SELECT message_id, IFNULL(event_type, '{UNKNOWN}') AS event_type, stage = 'bigquery' AS of_event,
+            SELECT message_id, IFNULL(event_type, '{UNKNOWN}') AS event_type, stage,
               UNIX_MICROS(publish_time) AS us
             FROM {self.name("dead_letters")} WHERE message_id IS NOT NULL AND {condition}"""
         for row in self.ask(question, parameters):
-            yield row["message_id"], row["event_type"], row["of_event"], row["us"]
+            yield row["message_id"], row["event_type"], row["stage"], row["us"]
 
     def known_events(self, event_type: str, event_ids: list[str]) -> Iterator[tuple[str, None]]:
         """Those of the events that are in their table, whenever they were published."""

@@ -142,14 +142,14 @@ def test_what_lies_outside_of_the_range_accounts_for_messages_and_is_not_judged(
     with Scratch(tmp_path, 5, 10, 20) as scratch:
         scratch.add_messages(messages)
         scratch.add_rows("order", [("e-strange", at_12_s)])
-        scratch.add_letters([("m-strange", "unknown", False, at_17_s)])
+        scratch.add_letters([("m-strange", "unknown", "parse", at_17_s)])
         (unseen,) = scratch.missing_ids(20)
         assert unseen == (
             [("order", "e-gone"), ("order", "e-late"), ("order", "e-repeated")],
             ["again", "first", "gone", "gone-again", "late", "letter"],
         )
         scratch.add_rows("order", [("e-late", None)])
-        scratch.add_letters([("first", "order", True, None), ("letter", "unknown", False, None)])
+        scratch.add_letters([("first", "order", "bigquery", None), ("letter", "unknown", "parse", None)])
         archive = scratch.archive()
     assert archive.missing == {Key(15, "order"): Missing(1, 0, 2, ("gone",))}
     assert archive.strange == {

@@ -31,8 +31,13 @@ def key_of(message: Message) -> Key:
     return Key(message.time_us // 1_000_000 // WINDOW_SECONDS * WINDOW_SECONDS, message.event_type)
 
 
-def run_pipeline(messages: Iterable[Message], refused_by_bigquery: Collection[str] = ()) -> Landed:
-    """One run over messages in order: an event once, then duplicates; what breaks the contract is refused."""
+def run_pipeline(
+    messages: Iterable[Message], refused_by_bigquery: Collection[str] = (), given_up: Collection[str] = ()
+) -> Landed:
+    """One run over messages in order: an event once, then duplicates; what breaks the contract is refused.
+
+    BigQuery refuses some events, and is away when others come.
+    """
     rows: dict[Message, str] = {}
     letters: dict[Message, str] = {}
     words: dict[Key, Counter[str]] = {}
@@ -45,6 +50,8 @@ def run_pipeline(messages: Iterable[Message], refused_by_bigquery: Collection[st
             word = "duplicates"
         elif message.event_id in refused_by_bigquery:
             word, letters[message] = "rejected", "bigquery"
+        elif message.event_id in given_up:
+            word, letters[message] = "rejected", "bigquery_unavailable"
         else:
             word, rows[message] = "accepted", message.event_id
         seen.add(event)
@@ -82,7 +89,7 @@ def archive_of(messages: Iterable[Message], landed: Landed) -> Archive:
             rows = [(row, event_id) for row, event_id in landed.rows.items() if row.event_type == event_type]
             scratch.add_rows(event_type, [(event_id, row.time_us) for row, event_id in rows])
         scratch.add_letters(
-            (letter.message_id, letter.event_type, stage == "bigquery", letter.time_us)
+            (letter.message_id, letter.event_type, stage, letter.time_us)
             for letter, stage in landed.letters.items()
         )
         return scratch.archive()
