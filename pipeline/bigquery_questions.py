@@ -10,10 +10,19 @@ from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 
 from pipeline.bigquery_client import bigquery_client, table_id
-from pipeline.bigquery_faults import QUERY_ERRORS, BigQueryUnavailable
-from pipeline.errors import UsageError, in_one_line
+from pipeline.bigquery_faults import PASSING_REASONS, QUERY_ERRORS, BigQueryUnavailable, Kind, fault_of
+from pipeline.errors import PipelineError, UsageError, in_one_line
 
 PATIENCE_SECONDS = 60.0
+_PASSING_REASONS = PASSING_REASONS | {
+    "jobBackendError",
+    "jobInternalError",
+    "jobRateLimitExceeded",
+    "resourceInUse",
+    "resourcesExceeded",
+    "stopped",
+}
+"""Reasons for which a query ends that say nothing about the dataset or the account."""
 
 
 class Questions:
@@ -32,7 +41,7 @@ class Questions:
     def ask(self, question: str, parameters: Iterable[Any] = ()) -> Iterator[Any]:
         """Yield the rows of the answer, a page at a time.
 
-        Raises UsageError for a table that is missing or closed to us, BigQueryUnavailable.
+        Raises UsageError for a table that is missing or closed to us, BigQueryUnavailable for what passes.
         """
         config = bigquery.QueryJobConfig(query_parameters=list(parameters), use_query_cache=False)
         try:
@@ -42,23 +51,28 @@ class Questions:
                 retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS),
                 job_retry=DEFAULT_JOB_RETRY.with_timeout(PATIENCE_SECONDS),
             ).result(page_size=self._page_rows, retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS))
-        except (NotFound, BadRequest) as error:
-            raise UsageError(
-                f"--bq_dataset={self.dataset} lacks a table, view or column of schemas.json: "
-                f"{in_one_line(error)}"
-            ) from error
-        except Forbidden as error:
-            raise UsageError(f"--bq_dataset={self.dataset} cannot be read: {in_one_line(error)}") from error
         except QUERY_ERRORS as error:
-            raise BigQueryUnavailable(
-                f"--bq_dataset={self.dataset} cannot be read: {in_one_line(error)}"
-            ) from error
+            raise unanswered(self.dataset, error) from error
 
     def check(self, tables: Sequence[str]) -> None:
-        """Raise UsageError if one of `tables`, or of the views, is not there or cannot be read."""
+        """Raise UsageError if one of `tables`, which may be views, is not there or cannot be read."""
         for table in tables:
             for _ in self.ask(f"SELECT 1 FROM {self.name(table)} LIMIT 0"):
                 pass
+
+
+def unanswered(dataset: str, error: Exception) -> PipelineError:
+    """What to raise for one of QUERY_ERRORS: UsageError if the caller can mend it, or BigQueryUnavailable."""
+    fault = fault_of(error)
+    # The reason first: a quota shares 403 with a refused permission, a lack of memory 400 with a wrong query.
+    passes = fault.kind is Kind.PASSING or fault.reason in _PASSING_REASONS
+    if isinstance(error, (NotFound, BadRequest)) and not passes:
+        return UsageError(
+            f"--bq_dataset={dataset} lacks a table, view or column of schemas.json: {in_one_line(error)}"
+        )
+    if isinstance(error, Forbidden) and not passes:
+        return UsageError(f"--bq_dataset={dataset} cannot be read: {in_one_line(error)}")
+    return BigQueryUnavailable(f"--bq_dataset={dataset} cannot be read just now: {in_one_line(error)}")
 
 
 def strings(name: str, values: Iterable[str]) -> Any:
