@@ -31,6 +31,8 @@ class Counted(NamedTuple):
     ever_rejected: int = 0
     unbalanced: int = 0
     """By how much received and accepted + duplicates + rejected differ, over all windows and runs."""
+    loads_rejected: int = 0
+    """What backfills and reloads have rejected: of a file's messages some have no publish time."""
 
     def plus(self, other: Counted) -> Counted:
         """Both together: two windows of the ledger in one of the judgement's."""
@@ -45,6 +47,7 @@ class Counted(NamedTuple):
             self.ever_accepted + other.ever_accepted,
             self.ever_rejected + other.ever_rejected,
             self.unbalanced + other.unbalanced,
+            self.loads_rejected + other.loads_rejected,
         )
 
 

@@ -74,8 +74,9 @@ def _of_window(
         # Two runs may have counted one message; whether one is missing, the files tell.
         rows_lack = min(rows_lack, missing.events)
         letters_lack = min(letters_lack, missing.events - rows_lack + missing.refused)
-    # Refused messages without a publish time count in some window, and their letters in none.
-    elsewhere = min(letters_lack, undated_letters[key.event_type])
+    # Refused messages without a publish time count in some window, and their letters in none. Pub/Sub gives
+    # each message a time, so they are files', and the letters of old loads stand for none of a live run.
+    elsewhere = min(letters_lack, undated_letters[key.event_type], counted.loads_rejected)
     undated_letters[key.event_type] -= elsewhere
     letters_lack -= elsewhere
     shares = _divide(missing, rows_lack, letters_lack)

@@ -16,6 +16,7 @@ from pipeline.rfc3339 import MIN_US
 
 DEFAULT_WINDOW_SECONDS = 300
 LONGEST_WINDOW_SECONDS = 86_400
+_STREAMING = "streaming"
 _LEDGER, _LATEST = "data_quality_metrics", "data_quality_metrics_latest"
 
 
@@ -77,6 +78,8 @@ class Pane(NamedTuple):
     event_type: str
     run_id: str | None
     """None for a row of the view, which adds runs up."""
+    run_mode: str | None
+    """Likewise."""
     received: int
     accepted: int
     duplicates: int
@@ -97,6 +100,7 @@ def add_up(panes: Iterable[Pane], latest: Iterable[Pane], window_seconds: int) -
             ever_accepted=found.ever_accepted + pane.accepted,
             ever_rejected=found.ever_rejected + pane.rejected,
             unbalanced=found.unbalanced + abs(pane.received - sums),
+            loads_rejected=found.loads_rejected + (0 if pane.run_mode == _STREAMING else pane.rejected),
         )
     for pane in latest:
         window = pane.starts_s, pane.ends_s, pane.event_type
@@ -118,7 +122,7 @@ def _panes(questions: Questions, span: Span) -> Iterator[Pane]:
     yield from _ask(
         questions,
         span,
-        "run_id",
+        "run_id, run_mode",
         f"""{questions.name(_LEDGER)} WHERE window_start >= @since AND window_start < @until
         QUALIFY ROW_NUMBER() OVER (
           PARTITION BY window_start, window_end, event_type, run_id
@@ -128,13 +132,13 @@ def _panes(questions: Questions, span: Span) -> Iterator[Pane]:
 
 def _latest(questions: Questions, span: Span) -> Iterator[Pane]:
     view = f"{questions.name(_LATEST)} WHERE window_start >= @since AND window_start < @until"
-    yield from _ask(questions, span, "NULL", view)
+    yield from _ask(questions, span, "NULL AS run_id, NULL AS run_mode", view)
 
 
-def _ask(questions: Questions, span: Span, run_id: str, source: str) -> Iterator[Pane]:
+def _ask(questions: Questions, span: Span, run: str, source: str) -> Iterator[Pane]:
     question = f"""
         SELECT UNIX_SECONDS(window_start) AS starts_s, UNIX_SECONDS(window_end) AS ends_s, event_type,
-          {run_id} AS run_id, received, accepted, duplicates, rejected
+          {run}, received, accepted, duplicates, rejected
         FROM {source}"""
     for row in questions.ask(question, span.parameters()):
         yield Pane(**dict(row.items()))

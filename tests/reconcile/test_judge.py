@@ -78,9 +78,18 @@ def found_in(finished_s: int | None = END_S, **sides: Any) -> list[tuple[str, in
             id="a dead letter is gone",
         ),
         pytest.param(
-            {"ledger": one_run(0, 0, 2), "letters": Stored(1, 1), "undated_letters": {"order": 1}},
+            {
+                "ledger": one_run(0, 0, 2)._replace(loads_rejected=2),
+                "letters": Stored(1, 1),
+                "undated_letters": {"order": 1},
+            },
             [],
-            id="a dead letter has no publish time",
+            id="a dead letter of a backfill has no publish time",
+        ),
+        pytest.param(
+            {"ledger": one_run(0, 0, 2), "letters": Stored(1, 1), "undated_letters": {"order": 1}},
+            [("letters_missing", 1)],
+            id="a dead letter of a live run is gone, and an old backfill left some without a time",
         ),
         pytest.param(
             {"ledger": one_run(60), "events": Stored(100, 100)},
@@ -165,7 +174,7 @@ def found_in(finished_s: int | None = END_S, **sides: Any) -> list[tuple[str, in
         ),
         pytest.param(
             {
-                "ledger": one_run(3, 0, 1),
+                "ledger": one_run(3, 0, 1)._replace(loads_rejected=1),
                 "events": Stored(3, 3),
                 "archive": Archive(
                     {KEY: Published(3, 3)}, {}, {}, {"order": Published(1, 1)}, {"order": Missing(0, 1, 1)}

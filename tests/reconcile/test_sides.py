@@ -22,8 +22,12 @@ from pipeline.reconcile.scratch import Message, Scratch
 from tests.endtoend.events import event
 
 
-def pane(starts_s: int, run_id: str | None, accepted: int, rejected: int, more: int = 0) -> Pane:
-    return Pane(starts_s, starts_s + 60, "order", run_id, accepted + rejected + more, accepted, 0, rejected)
+def pane(
+    starts_s: int, run_id: str | None, accepted: int, rejected: int, more: int = 0, mode: str = "streaming"
+) -> Pane:
+    return Pane(
+        starts_s, starts_s + 60, "order", run_id, mode, accepted + rejected + more, accepted, 0, rejected
+    )
 
 
 def test_the_views_counts_stand_beside_what_each_run_says() -> None:
@@ -31,6 +35,12 @@ def test_the_views_counts_stand_beside_what_each_run_says() -> None:
     assert add_up(panes, [pane(0, None, 12, 1)], 60) == {
         Key(0, "order"): Counted(13, 12, 0, 1, 2, 7, 1, 12, 1, 2)
     }
+
+
+def test_what_backfills_rejected_is_known() -> None:
+    panes = [pane(0, "a", 5, 1), pane(0, "b", 5, 2, mode="backfill"), pane(0, "c", 5, 4, mode="reload")]
+    (counted,) = add_up(panes, panes, 60).values()
+    assert counted.loads_rejected == 6
 
 
 def test_windows_of_the_ledger_add_up_in_longer_ones() -> None:
