@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from pipeline.reconcile.books import Archive, Books, Counted, Key, Missing, Published, Stored, Strange
 from pipeline.reconcile.findings import (
@@ -22,6 +21,7 @@ from pipeline.reconcile.findings import (
     WRITTEN_TWICE,
     Finding,
 )
+from pipeline.reconcile.shares import divide
 
 _NONE = Archive({}, {}, {})
 
@@ -44,16 +44,6 @@ def judge(books: Books) -> list[Finding]:
     if not keys and not archive.undated:
         findings.append(Finding(NOTHING, None, None, 0, "Nothing was published, counted or written in it."))
     return findings
-
-
-class _Shares(NamedTuple):
-    """How the missing messages of a window divide: what the ledger knows of, and the rest."""
-
-    rows: tuple[str, ...]
-    letters: tuple[str, ...]
-    rest: tuple[str, ...]
-    attributed: int
-    unattributed: int
 
 
 def _of_window(
@@ -79,7 +69,7 @@ def _of_window(
     elsewhere = min(letters_lack, undated_letters[key.event_type], counted.loads_rejected)
     undated_letters[key.event_type] -= elsewhere
     letters_lack -= elsewhere
-    shares = _divide(missing, rows_lack, letters_lack)
+    shares = divide(missing, rows_lack, letters_lack)
     if rows_lack:
         table = books.tables.get(key.event_type)
         said = f"The ledger accepted {counted.accepted:,}, and {table} holds {stored.different:,} of them."
@@ -87,18 +77,22 @@ def _of_window(
             said = f"The ledger accepted {counted.accepted:,} of a type that the contract has no table for."
         elif counted.runs > 1 and books.archive is None:
             said += f" {counted.runs} runs counted here: --input_path tells whether they counted one twice."
-        yield Finding(ROWS_MISSING, key.event_type, key.start_s, rows_lack, said, shares.rows)
+        said += shares.rows.said
+        yield Finding(ROWS_MISSING, key.event_type, key.start_s, rows_lack, said, shares.rows.message_ids)
     if letters_lack:
         stages = ", ".join(f"{stage} {number:,}" for stage, number in letters.stages)
         said = f"The ledger rejected {counted.rejected:,}, and dead_letters holds {letters.different:,}"
         said += f" ({stages})." if stages else "."
-        yield Finding(LETTERS_MISSING, key.event_type, key.start_s, letters_lack, said, shares.letters)
+        said += shares.letters.said
+        ids = shares.letters.message_ids
+        yield Finding(LETTERS_MISSING, key.event_type, key.start_s, letters_lack, said, ids)
 
-    if shares.unattributed:
+    if shares.rest.number:
         kind = LOST if books.is_finished(key.start_s) else WAITING
         said = "They are in no table and in no dead letter, and the ledger has "
         said += "finished their window." if kind is LOST else "not finished their window."
-        yield Finding(kind, key.event_type, key.start_s, shares.unattributed, said, shares.rest)
+        said += shares.rest.said
+        yield Finding(kind, key.event_type, key.start_s, shares.rest.number, said, shares.rest.message_ids)
     if strange.events or strange.letters:
         said = f"{strange.events:,} events and {strange.letters:,} dead letters are in no file that was read."
         yield Finding(
@@ -122,21 +116,6 @@ def _lack(counted: int, most: int, stored: Stored, runs: int, *, once_only: bool
     """
     counted_twice = stored.different >= most if runs > 1 else not once_only
     return max(0, counted - (max(stored.rows, stored.different) if counted_twice else stored.different))
-
-
-def _divide(missing: Missing, rows_lack: int, letters_lack: int) -> _Shares:
-    """Missing events first explain rows, refused messages letters; an event may be a letter too."""
-    rows = min(missing.events, rows_lack)
-    refused = min(missing.refused, letters_lack)
-    events = min(missing.events - rows, letters_lack - refused)
-    named, names = missing.event_message_ids, missing.refused_message_ids
-    return _Shares(
-        named[:rows],
-        (*names[:refused], *named[rows : rows + events])[:MAX_IDS],
-        (*named[rows + events :], *names[refused:])[:MAX_IDS],
-        rows + refused + events,
-        missing.events + missing.refused - rows - refused - events,
-    )
 
 
 def _of_ledger(books: Books, key: Key, missing: int, undated: Counter[str]) -> Iterator[Finding]:

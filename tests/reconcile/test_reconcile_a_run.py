@@ -69,7 +69,7 @@ def test_a_run_is_balanced_until_something_of_it_is_gone(plant: Plant, tmp_path:
     ]
 
     hidden = "lost-in-the-pipeline"
-    payload, attributes = message("order", "never-seen")
+    payload, attributes = message("order", "a-never-seen")
     never_seen = PubsubMessage(
         data=payload, attributes=attributes, publish_time=published[ids[0]].publish_time
     )
@@ -82,11 +82,12 @@ def test_a_run_is_balanced_until_something_of_it_is_gone(plant: Plant, tmp_path:
     ask("CREATE OR REPLACE VIEW user_activity_deduplicated AS SELECT * FROM user_activity")
     found = reconcile(plant, *with_files, "--json")
     assert (found.code, found.err) == (1, "")
+    gone = sorted([hidden, ids[9], ids[33]])  # no count tells which two of them had been accepted
     assert gaps(found) == [
         ("counted_too_few", "unknown", 1, [ids[COUNT + REPEATED]], []),
         ("letters_missing", "order", 1, [ids[COUNT + REPEATED + 2]], []),
-        ("lost", "order", 1, [hidden], []),
-        ("rows_missing", "order", 2, sorted([ids[9], ids[33]]), []),
+        ("lost", "order", 1, gone, []),
+        ("rows_missing", "order", 2, gone, []),
         ("shown_twice", "user_activity", 1, [], ["e2"]),
     ]
     (note,) = [each for each in found.answer["findings"] if not each["is_gap"]]
