@@ -138,7 +138,8 @@ def _of_ledger(books: Books, key: Key, missing: int, undated: Counter[str]) -> I
     if books.archive is not None:
         published = books.archive.published.get(key, Published())
         strange = books.archive.strange.get(key, Strange())
-        few = max(few, published.messages - counted.received - missing)
+        if not books.one_run:  # another run may have counted the others
+            few = max(few, published.messages - counted.received - missing)
         many = max(0, counted.received - published.copies - strange.events - strange.letters)
         elsewhere = min(many, undated[key.event_type])
         undated[key.event_type] -= elsewhere

@@ -107,6 +107,16 @@ def found_in(finished_s: int | None = END_S, **sides: Any) -> list[tuple[str, in
             id="another run wrote rows too",
         ),
         pytest.param(
+            {
+                "ledger": one_run(50),
+                "events": Stored(100, 100),
+                "archive": all_there(100),
+                "one_run": True,
+            },
+            [],
+            id="another run read messages of the files too",
+        ),
+        pytest.param(
             {"ledger": two_runs(100, 50), "events": Stored(100, 100)}, [], id="drained, then continued"
         ),
         pytest.param(
