@@ -30,6 +30,7 @@ ROWS_MISSING = Kind("rows_missing", "tables")
 LETTERS_MISSING = Kind("letters_missing", "dead_letters")
 SHOWN_TWICE = Kind("shown_twice", "views")
 WRITTEN_TWICE = Kind("written_twice", "tables", is_gap=False)
+UNDECIDED = Kind("undecided", "tables", is_gap=False)
 NOTHING = Kind("nothing", "published", is_gap=False)
 
 KINDS = (
@@ -45,6 +46,7 @@ KINDS = (
     LETTERS_MISSING,
     SHOWN_TWICE,
     WRITTEN_TWICE,
+    UNDECIDED,
     NOTHING,
 )
 

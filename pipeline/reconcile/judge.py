@@ -17,6 +17,7 @@ from pipeline.reconcile.findings import (
     NOTHING,
     ROWS_MISSING,
     UNBALANCED,
+    UNDECIDED,
     WAITING,
     WRITTEN_TWICE,
     Finding,
@@ -41,6 +42,7 @@ def judge(books: Books) -> list[Finding]:
         ids = (*missing.refused_message_ids, *missing.event_message_ids)[:MAX_IDS]
         findings.append(Finding(LOST, event_type, None, missing.messages, said, ids))
     findings += _written_twice(books)
+    findings += [] if books.archive is not None else _undecided(books)
     if not keys and not archive.undated:
         findings.append(Finding(NOTHING, None, None, 0, "Nothing was published, counted or written in it."))
     return findings
@@ -159,6 +161,25 @@ def _written_twice(books: Books) -> Iterator[Finding]:
         yield from _repeated(event_type, table, more)
     more = [each.rows - each.different for each in books.letters.values()]
     yield from _repeated(None, "dead_letters", more)
+
+
+def _undecided(books: Books) -> Iterator[Finding]:
+    """Where several runs counted more events than there are, and repeated rows may make up the difference."""
+    for event_type, table in sorted(books.tables.items()):
+        found = [_hidden(books, key) for key in books.ledger if key.event_type == event_type]
+        windows = sum(each > 0 for each in found)
+        if windows:
+            plural = "window" if windows == 1 else "windows"
+            said = f"In {windows:,} {plural} several runs accepted {sum(found):,} more events than {table} "
+            said += "holds, and it has as many rows too many: they were counted and written twice, or others "
+            said += "are gone. --input_path tells which."
+            yield Finding(UNDECIDED, event_type, None, sum(found), said)
+
+
+def _hidden(books: Books, key: Key) -> int:
+    counted, stored = books.ledger[key], books.events.get(key, Stored())
+    lack = _lack(counted.accepted, counted.most_accepted, stored, counted.runs, once_only=True)
+    return max(0, counted.accepted - stored.different - lack)
 
 
 def _repeated(event_type: str | None, table: str, more: list[int]) -> Iterator[Finding]:

@@ -121,8 +121,17 @@ def found_in(finished_s: int | None = END_S, **sides: Any) -> list[tuple[str, in
         ),
         pytest.param(
             {"ledger": two_runs(150, 100), "events": Stored(150, 100)},
-            [("written_twice", 50)],
-            id="killed, and counted and written again",
+            [("written_twice", 50), ("undecided", 50)],
+            id="killed, and counted and written again: without files it may be a loss of as many others",
+        ),
+        pytest.param(
+            {
+                "ledger": two_runs(150, 100),
+                "events": Stored(150, 100),
+                "archive": all_there(100),
+            },
+            [("counted_too_many", 50), ("written_twice", 50)],
+            id="killed, and counted and written again: with files it is none",
         ),
         pytest.param(
             {"ledger": two_runs(150, 100), "events": Stored(100, 100)},
