@@ -101,6 +101,8 @@ class Archive(NamedTuple):
     undated: Mapping[str, Published] = {}
     """Refused messages without a publish time, by event type: the ledger counts them, no window is theirs."""
     undated_missing: Mapping[str, Missing] = {}
+    landed_letters: Mapping[Key, int] = {}
+    """Letters of events that are in their table all the same: a bundle was tried again, or one replayed."""
 
 
 class Books(NamedTuple):

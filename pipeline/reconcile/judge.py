@@ -62,10 +62,14 @@ def _of_window(
 
     rows_lack = _lack(counted.accepted, counted.most_accepted, stored, counted.runs, once_only=True)
     letters_lack = _lack(counted.rejected, counted.most_rejected, letters, counted.runs, once_only=False)
-    if books.archive is not None and counted.runs > 1:
-        # Two runs may have counted one message; whether one is missing, the files tell.
-        rows_lack = min(rows_lack, missing.events)
-        letters_lack = min(letters_lack, missing.events - rows_lack + missing.refused)
+    if books.archive is not None:
+        # Two runs may have counted one message, and one run an event twice, if it remembers ids for less than
+        # a window. Whether one is missing, the files tell, if they have all that was counted.
+        published = archive.published.get(key, Published())
+        if counted.runs > 1 or counted.received <= published.copies:
+            rows_lack = min(rows_lack, missing.events)
+        if counted.runs > 1:
+            letters_lack = min(letters_lack, missing.events - rows_lack + missing.refused)
     # Refused messages without a publish time count in some window, and their letters in none. Pub/Sub gives
     # each message a time, so they are files', and the letters of old loads stand for none of a live run.
     elsewhere = min(letters_lack, undated_letters[key.event_type], counted.loads_rejected)
@@ -132,7 +136,9 @@ def _of_ledger(books: Books, key: Key, missing: int, undated: Counter[str]) -> I
         # Of two copies of an event, a backfill may have taken the one and a live run the other: their rows
         # are then in two windows, and the view takes the counts of one run in each.
         few = max(0, stored.different - max(counted.accepted, counted.ever_accepted))
-        few += max(0, letters.different - max(counted.rejected, counted.ever_rejected))
+        # A bundle may write a letter and fail, and when it is tried again BigQuery takes the row.
+        landed = (books.archive or _NONE).landed_letters.get(key, 0)
+        few += max(0, letters.different - landed - max(counted.rejected, counted.ever_rejected))
     sides = f"received {counted.received:,} = accepted {counted.accepted:,} + duplicates "
     sides += f"{counted.duplicates:,} + rejected {counted.rejected:,}; the tables hold "
     sides += f"{stored.different:,} events and {letters.different:,} dead letters"

@@ -58,6 +58,13 @@ _STRANGE_LETTERS = """
     WHERE start_s IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM messages AS m WHERE m.message_id = l.message_id)
 """
+_LANDED_LETTERS = """
+    SELECT start_s, event_type, COUNT(DISTINCT message_id) FROM letters AS l
+    WHERE start_s IS NOT NULL AND is_of_event AND EXISTS (
+      SELECT 1 FROM messages AS m JOIN landed AS e USING (event_type, event_id)
+      WHERE m.message_id = l.message_id)
+    GROUP BY start_s, event_type
+"""
 
 
 class Message(NamedTuple):
@@ -150,7 +157,8 @@ class Scratch:
             else:
                 published[Key(start_s, event_type)] = Published(messages, copies)
         missing, undated_missing = self._missing()
-        return Archive(published, missing, self._strange(), undated, undated_missing)
+        landed = {Key(start_s, kind): number for start_s, kind, number in self._ask(_LANDED_LETTERS)}
+        return Archive(published, missing, self._strange(), undated, undated_missing, landed)
 
     def _missing(self) -> tuple[dict[Key, Missing], dict[str, Missing]]:
         dated: dict[Key, Missing] = {}

@@ -59,6 +59,31 @@ def found_in(finished_s: int | None = END_S, **sides: Any) -> list[tuple[str, in
             id="a repeated row makes up for none that is missing",
         ),
         pytest.param(
+            {"ledger": one_run(90), "events": Stored(90, 88), "archive": all_there(90)},
+            [("written_twice", 2)],
+            id="a run that remembers ids for less than a window has accepted events twice",
+        ),
+        pytest.param(
+            {
+                "ledger": one_run(1),
+                "events": Stored(1, 1),
+                "letters": Stored(1, 1),
+                "archive": all_there(1)._replace(landed_letters={KEY: 1}),
+            },
+            [],
+            id="a bundle wrote a letter, failed, and wrote the row when it was tried again",
+        ),
+        pytest.param(
+            {
+                "ledger": one_run(1),
+                "events": Stored(1, 1),
+                "letters": Stored(2, 2),
+                "archive": all_there(2)._replace(landed_letters={KEY: 1}),
+            },
+            [("counted_too_few", 1)],
+            id="such a letter, and another that was not counted",
+        ),
+        pytest.param(
             {
                 "ledger": one_run(5, 1, 1)._replace(received=9, unbalanced=2),
                 "events": Stored(5, 5),

@@ -78,6 +78,18 @@ def test_a_run_that_lost_nothing_is_balanced(
 
 
 @settings(max_examples=40, deadline=None)
+@given(published(), st.data())
+def test_rows_of_bundles_that_were_tried_again_may_have_letters_too(
+    messages: list[Message], data: st.DataObject
+) -> None:
+    landed = run_pipeline(messages)
+    for row in data.draw(some_of(landed.rows)):
+        landed.letters[row] = "bigquery_unavailable"
+    findings = judge(books_of(landed, archive_of(messages, landed)))
+    assert [each for each in findings if each.kind.is_gap] == []
+
+
+@settings(max_examples=40, deadline=None)
 @given(published(), EVENT_IDS, EVENT_IDS, st.data())
 def test_rows_and_letters_that_are_gone_are_counted_and_named(
     messages: list[Message], refused: set[str], given_up: set[str], data: st.DataObject
