@@ -22,27 +22,36 @@ class Person:
     def __init__(self, ids: Mapping[str, str], contract: Contract) -> None:
         """Take the id for each of some ID_COLUMNS."""
         self.ids = dict(ids)
-        self._wanted = frozenset(self.ids.values())
-        # A product may have the number of a customer: what another column says is not about a person.
-        self._others = frozenset({*FIELDS, *_declared(contract)} - ids.keys())
-        spellings = sorted({each for id_ in self._wanted for each in _spellings(id_)})
-        self._spelt = re.compile(b"|".join(map(re.escape, spellings)))
-        names, id_ = b"|".join(re.escape(name.encode()) for name in self.ids), self._spelt.pattern
-        # As it stands there: of two equal keys the first is lost in reading, and of long numbers the end.
-        self._under_its_name = re.compile(rb'"(?:%b)"\s*:\s*"?(?:%b)"?\s*[,}\]]' % (names, id_))
-        # Of broken text: an id between quotes, the last of which may be cut off, or right after its name.
-        self._in_broken_text = re.compile(
-            rb'"(?:%b)(?:"|\Z)|(?:%b)[^0-9A-Za-z]{1,8}(?:%b)(?![0-9A-Za-z_.@+-])' % (id_, names, id_)
-        )
+        columns = frozenset({*FIELDS, *_declared(contract)})
+        self._each = [_Id(name, id_, columns - {name}) for name, id_ in self.ids.items()]
 
     def is_in(self, payload: bytes, attributes: Mapping[str, str]) -> bool:
-        """Whether a message is about the person.
+        """Whether a message is about the person: whether one of the ids is in it.
 
-        An object is if one of its values is an id, at any depth and under any name that is not another
-        column's, so that a misspelt name counts too; or if an id is a key. A payload that cannot be read is
-        if the id stands between quotes or behind its column's name.
+        An object has an id if one of its values is it, at any depth and under any name that is not another
+        column's, so that a misspelt name counts too; or if it is a key. A payload that cannot be read does if
+        the id stands between quotes, but not behind another column's name, or behind its own column's name.
         """
-        if any(value in self._wanted and name not in self._others for name, value in attributes.items()):
+        return any(id_.is_in(payload, attributes) for id_ in self._each)
+
+
+class _Id:
+    """One id. Each is looked for by itself: a user may have the number of another person's customer."""
+
+    def __init__(self, name: str, id_: str, others: frozenset[str]) -> None:
+        self._id = id_
+        # A product may have the number of a customer: what another column says is not about a person.
+        self._others = others
+        self._spelt = re.compile(b"|".join(map(re.escape, sorted(set(_spellings(id_))))))
+        said = (re.escape(name.encode()), self._spelt.pattern)
+        # As it stands there: of two equal keys the first is lost in reading, and of long numbers the end.
+        self._under_its_name = re.compile(rb'"%b"\s*:\s*"?(?:%b)"?\s*[,}\]]' % said)
+        # Of broken text: between quotes, the last of which may be cut off, or right after its name.
+        self._between_quotes = re.compile(rb'"(?:%b)(?="|\Z)' % self._spelt.pattern)
+        self._after_its_name = re.compile(rb"%b[^0-9A-Za-z]{1,8}(?:%b)(?![0-9A-Za-z_.@+-])" % said)
+
+    def is_in(self, payload: bytes, attributes: Mapping[str, str]) -> bool:
+        if any(value == self._id and name not in self._others for name, value in attributes.items()):
             return True
         if b"\\" not in payload and self._spelt.search(payload) is None:
             return False
@@ -51,22 +60,43 @@ class Person:
         try:
             value = orjson.loads(payload)
         except orjson.JSONDecodeError:
-            return self._in_broken_text.search(payload) is not None
-        return any(self._is_id(each) for each in _said(value, self._others))
+            return self._is_in_broken_text(payload)
+        return any(str(each) == self._id for each in _said(value, self._others))
 
-    def _is_id(self, value: Any) -> bool:
-        return (str(value) if type(value) is int else value) in self._wanted
+    def _is_in_broken_text(self, text: bytes) -> bool:
+        quoted = (match.start() for match in self._between_quotes.finditer(text))
+        return (
+            any(_name_before(text, start) not in self._others for start in quoted)
+            or self._after_its_name.search(text) is not None
+        )
 
 
 def _declared(contract: Contract) -> Iterator[str]:
+    """Names of columns, today's and those of earlier versions: the archive has events of these too.
+
+    Not an earlier column that is personal: an id may have been called so.
+    """
     for event_type in contract.event_types:
-        yield from _names(contract.table_of(event_type).columns)
+        table = contract.table_of(event_type)
+        yield from (column.name for column in _throughout(table.columns))
+        for earlier in table.earlier_versions:
+            yield from (column.name for column in _throughout(earlier.columns) if not column.pii)
 
 
-def _names(columns: Iterable[Column]) -> Iterator[str]:
+def _throughout(columns: Iterable[Column]) -> Iterator[Column]:
     for column in columns:
-        yield column.name
-        yield from _names(column.fields)
+        yield column
+        yield from _throughout(column.fields)
+
+
+_NAME_AND_COLON = re.compile(rb'"([A-Za-z0-9_]{1,128})"\s{0,8}:\s{0,8}\Z')
+_LONGEST_NAME = 160
+
+
+def _name_before(text: bytes, place: int) -> str | None:
+    """The name whose value begins at `place`, as far as broken text tells."""
+    match = _NAME_AND_COLON.search(text, max(0, place - _LONGEST_NAME), place)
+    return match[1].decode() if match else None
 
 
 def _spellings(id_: str) -> Iterator[bytes]:
@@ -82,19 +112,15 @@ def _spellings(id_: str) -> Iterator[bytes]:
         return
 
 
-def _said(value: Any, passed_over: frozenset[str]) -> Iterator[Any]:
+def _said(value: Any, passed_over: frozenset[str]) -> Iterator[str | int]:
     """Every key and every string or integer in a JSON value, but for what other columns say."""
-    pending = [value]
+    pending = [(value, False)]
     while pending:
-        each = pending.pop()
+        each, is_others = pending.pop()
         if isinstance(each, dict):
             yield from (name for name in each if name not in passed_over)
-            pending += [inner for name, inner in each.items() if name not in passed_over or _is_nested(inner)]
+            pending += [(inner, name in passed_over) for name, inner in each.items()]
         elif isinstance(each, list):
-            pending += each
-        elif type(each) in (str, int):
+            pending += [(inner, is_others) for inner in each]
+        elif type(each) in (str, int) and not is_others:
             yield each
-
-
-def _is_nested(value: Any) -> bool:
-    return isinstance(value, dict | list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,56 @@ def test_customers_and_users_have_ids_of_their_own() -> None:
     assert is_in(good(customer_id="C1"), both)
     assert is_in(good("user_activity", user_id="U1"), both)
     assert not is_in(good(customer_id="C2"), both)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"user_id": "42"},
+        {"user_id": 42},
+        {"user_id": ["42"]},
+        {"customer_id": "17", "user_id": None},
+        b'{"customer_id":17,"user_id":"42","user_id":"x"}',
+        b'{"user_id":"42",',
+        b'{"user_id" : "42',
+        b"user_id=42&customer_id=17",
+    ],
+)
+def test_the_id_of_the_customer_is_not_looked_for_among_users_nor_the_other_way_round(payload: Any) -> None:
+    who = person("42", "17")
+    assert not is_in(payload, who)
+    swapped = person("17", "42")
+    assert is_in(payload, swapped)
+
+
+def test_attributes_are_compared_each_with_its_own_id() -> None:
+    who = person("42", "17")
+    assert not is_in(b"{", who, {"user_id": "42", "customer_id": "17"})
+    for name in ("customer_id", "visitor"):
+        assert is_in(b"{", who, {name: "42"})
+    for name in ("user_id", "visitor"):
+        assert is_in(b"{", who, {name: "17"})
+
+
+def test_under_a_name_that_no_column_has_either_id_counts() -> None:
+    who = person("42", "17")
+    assert [is_in({"visitor": id_}, who) for id_ in ("42", 17, "43")] == [True, True, False]
+    assert [is_in(b'{"visitor":"%b",' % id_, who) for id_ in (b"42", b"17", b"43")] == [True, True, False]
+
+
+def test_a_column_of_an_earlier_version_is_another_column_too_unless_it_is_personal() -> None:
+    table = CONTRACT.table_of("user_activity")
+    (*_, latest) = table.earlier_versions
+    shop, visitor = (
+        replace(table.columns[0], name=name, pii=name == "visitor") for name in ("shop", "visitor")
+    )
+    with_old_names = replace(latest, columns=(*latest.columns, shop, visitor))
+    changed = replace(table, earlier_versions=(*table.earlier_versions[:-1], with_old_names))
+    contract = replace(CONTRACT, tables={**CONTRACT.tables, table.name: changed})
+    who = Person({"user_id": "1001"}, contract)
+    assert not is_in({"shop": 1001, "user_id": "U2"}, who)
+    assert is_in({"visitor": 1001, "user_id": "U2"}, who)
+    assert not is_in({"event_time": "1001"}, who)
 
 
 @pytest.mark.parametrize(
