@@ -31,7 +31,7 @@ _UNREADABLE = (
     struct.error,
     zlib.error,
 )
-"""What the decoders of gzip, Avro and Parquet raise for a file that is damaged."""
+"""What the decoders of gzip and Parquet raise for a file that is damaged."""
 
 
 class Rewritten(NamedTuple):
@@ -109,8 +109,11 @@ def _is_about(line: bytes, person: Person, letter_ids: Container[str]) -> bool:
 
 
 def _avro(data: bytes, person: Person) -> Rewritten | None:
-    reader: Any = fastavro.reader(io.BytesIO(data))
-    records: list[Any] = list(reader)
+    try:
+        reader: Any = fastavro.reader(io.BytesIO(data))
+        records: list[Any] = list(reader)
+    except Exception as error:  # whatever its decoder stumbles over
+        raise ValueError(in_one_line(error)) from error
     kept = [record for record in records if not _record_is_about(record, person)]
     if len(kept) == len(records):
         return None

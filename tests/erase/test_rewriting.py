@@ -106,3 +106,19 @@ def test_damaged_file_is_named_and_not_taken_for_one_without_the_person(name: st
     for damaged in (whole[: len(whole) // 2], whole[:-3], b"not it", whole[:20] + b"\xff" * 30):
         with pytest.raises(FileUnreadable, match=f"^{name} cannot be read: "):
             without_person(name, damaged, PERSON)
+
+
+@pytest.mark.parametrize("schema", [b'{"type": "record", "fields": []}', b"[" * 5_000 + b"]" * 5_000])
+def test_avro_whose_schema_is_damaged_is_named(schema: bytes) -> None:
+    header = b"Obj\x01" + b"\x02" + avro_bytes(b"avro.schema") + avro_bytes(schema) + b"\x00" + b"s" * 16
+    with pytest.raises(FileUnreadable, match=r"^a\.avro cannot be read: \S"):
+        without_person("a.avro", header, PERSON)
+
+
+def avro_bytes(text: bytes) -> bytes:
+    """Bytes as Avro has them: their length as a zigzag number, then they themselves."""
+    sink, number = bytearray(), 2 * len(text)
+    while number > 127:
+        sink.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*sink, number]) + text
