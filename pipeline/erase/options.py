@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -81,15 +82,33 @@ def parse_erase(argv: Sequence[str]) -> EraseJob:
         wrong = complaint(flag, given[flag.name])
         if wrong is not None:
             raise UsageError(wrong)
+        if not _is_text(given[flag.name]):
+            raise UsageError(f"--{flag.name} is not UTF-8: is the terminal set to another encoding?")
     contract = load_contract(given["schemas_path"])
     return EraseJob(
         _person(given, contract),
         contract,
         None if given["bq_dataset"] == "none" else given["bq_dataset"],
-        given["output_bucket"].rstrip("/"),
+        _root(given["output_bucket"]),
         given["plan"],
         given["apply"],
     )
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a flag can be written down again; bytes that are not UTF-8 arrive as halves of characters."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _root(given: str) -> str:
+    # Nothing lies in a folder that is not there, and a person who is nowhere found seems to be gone.
+    if not given.startswith("gs://") and not os.path.isdir(given):
+        raise UsageError(f"--output_bucket={given} is no folder of this machine; a bucket is gs://BUCKET.")
+    return given.rstrip("/")
 
 
 def _person(given: dict[str, Any], contract: Contract) -> Person:

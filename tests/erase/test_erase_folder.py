@@ -87,6 +87,14 @@ def test_what_cannot_be_read_is_named_and_all_else_is_done(
             "nobody is named: give --customer_id, --user_id, or both.",
         ),
         (["--custmer_id=secret"], "--custmer_id is not a flag of the erasure: did you mean --customer_id?"),
+        (
+            ["--customer_id=C1", "--bq_dataset=none", "--output_bucket=my-lake"],
+            "--output_bucket=my-lake is no folder of this machine; a bucket is gs://BUCKET.",
+        ),
+        (
+            ["--customer_id=\udcff", "--bq_dataset=none", "--output_bucket=."],
+            "--customer_id is not UTF-8: is the terminal set to another encoding?",
+        ),
         (["--customer_id="], "--customer_id= does not have the form 1 to 1,000 characters."),
         (
             ["--apply=perhaps"],
