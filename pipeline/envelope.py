@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pipeline.contract_rules import MAX_SCHEMA_VERSION
 from pipeline.elements import ContractError
 from pipeline.errors import (
     InvalidEventId,
@@ -19,7 +20,7 @@ from pipeline.errors import (
     UnsupportedSchemaVersion,
 )
 from pipeline.json_text import Fault, canonical_json
-from pipeline.wording import is_name, kind_and_size, kind_of, shortened
+from pipeline.wording import counted, is_name, kind_and_size, kind_of
 
 FIELDS = ("event_type", "event_id", "schema_version")
 
@@ -70,7 +71,10 @@ def event_id_fault(attributes: Mapping[str, str], given: Any) -> Fault:
 def version_fault(attributes: Mapping[str, str], field: Any) -> Fault:
     """Return the fault of a schema version that is not a whole number above 0."""
     value = attributes.get("schema_version", field)
-    given = shortened(value) if isinstance(value, int | float) else kind_and_size(value)
+    if type(value) is int:
+        given = str(value) if _may_be_shown(value) else "an integer below 0"
+    else:
+        given = kind_and_size(value)
     demand = "digits only and above 0" if "schema_version" in attributes else "an integer above 0"
     message = f"The schema_version must be {demand}, not {given}."
     return _fault(InvalidSchemaVersion, attributes, "schema_version", message)
@@ -78,11 +82,21 @@ def version_fault(attributes: Mapping[str, str], field: Any) -> Fault:
 
 def newer_version_fault(attributes: Mapping[str, str], version: int, event_type: str, current: int) -> Fault:
     """Return the fault of a schema version that the contract does not know yet."""
+    if _may_be_shown(version):
+        given = f" {version}"
+    else:
+        digits = attributes.get("schema_version", str(version)).lstrip("0")
+        given = f", a number of {counted(len(digits), 'digit')},"
     message = (
-        f"The schema_version {version} is newer than the contract's {current} for {event_type}; "
+        f"The schema_version{given} is newer than the contract's {current} for {event_type}; "
         "deploy the newer contract, then replay."
     )
     return _fault(UnsupportedSchemaVersion, attributes, "schema_version", message)
+
+
+def _may_be_shown(version: int) -> bool:
+    # Beyond any contract's it is no version, and may be a card's or a telephone's number.
+    return abs(version) <= MAX_SCHEMA_VERSION
 
 
 def _fault(refusal: type[Rejected], attributes: Mapping[str, str], name: str, message: str) -> Fault:

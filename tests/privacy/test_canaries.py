@@ -25,7 +25,7 @@ from pipeline.replay.repair import RepairFailed, repair
 from pipeline.replay.report import Groups
 from pipeline.replay.rules import Rule, Step
 from pipeline.transforms.dead_letters import ORIGINAL_PREFIX, dead_letter_message, dead_letter_row
-from tests.contract.messages import CONTRACT, PROCESSED_US, PUBLISHED_US
+from tests.contract.messages import CONTRACT, PROCESSED_US, PUBLISHED_US, good, message, refusal
 from tests.privacy.canaries import TEXT, TRACES, Canary, accepted, personal_columns, refused
 
 
@@ -169,6 +169,26 @@ def test_a_value_that_is_not_personal_is_still_quoted() -> None:
     said = "\n".join(error.message for error in letter.errors)
     assert 'not "lost".' in said
     assert 'it was "yesterday".' in said
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("4111111111111111", ", a number of 16 digits, is newer than the contract's 1 for order"),
+        ("0" * 9 + "4" * 9_000, ", a number of 9,000 digits, is newer than the contract's 1 for order"),
+        ("10001", ", a number of 5 digits, is newer than the contract's 1 for order"),
+        ("10000", " 10000 is newer than the contract's 1 for order"),
+        (4111111111111111, ", a number of 16 digits, is newer than the contract's 1 for order"),
+        (-4111111111111111, " must be an integer above 0, not an integer below 0."),
+        (-3, " must be an integer above 0, not -3."),
+        (4111111111111.25, " must be an integer above 0, not a number."),
+    ],
+)
+def test_a_number_that_is_no_contracts_version_is_not_quoted(version: str | float, said: str) -> None:
+    attribute = {"schema_version": version} if isinstance(version, str) else {}
+    field = {} if attribute else {"schema_version": version}
+    (error,) = refusal(message(good(**field), {"event_type": "order", **attribute})).errors
+    assert error.message.startswith(f"The schema_version{said}")
 
 
 QUOTING = [
