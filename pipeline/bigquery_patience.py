@@ -7,6 +7,7 @@ import random
 import time
 
 from pipeline.bigquery_faults import BigQueryUnavailable, Fault, Kind, TableNotWritable
+from pipeline.bigquery_refusals import reason_without_values
 from pipeline.bigquery_rows import InsertSettings
 from pipeline.sink_circuit import Circuit, CircuitSettings, is_dataset_away
 
@@ -85,8 +86,7 @@ class GivingUp:
 
     def may_send_again(self, fault: Fault, cause: Exception | None = None) -> bool:
         """Sleep before the next attempt, or return False at once if there is to be none."""
-        said = f"{fault.reason}: {' '.join(fault.message.split())[:300]}"
-        self.circuit.failed(self.era, said, fault.kind is Kind.LASTING)
+        self.circuit.failed(self.era, reason_without_values(fault), fault.kind is Kind.LASTING)
         delay_seconds = max(self.settings.retry_seconds * 2**self.sent_again, fault.retry_after_seconds)
         if (
             self.sent_again == self.settings.retry_count

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pipeline.bigquery_faults import Fault
 from pipeline.bigquery_rows import RowError
 from pipeline.elements import ContractError, DeadLetter, Event
 from pipeline.errors import BigQueryOutage, RefusedByBigQuery, RowTooLarge
@@ -18,6 +19,7 @@ OUTAGE_STAGE = "bigquery_unavailable"
 STAGES = (STAGE, OUTAGE_STAGE)
 """Those behind de-duplication: the event's id is remembered by then."""
 
+# From the beginning of a message, since a value that stands further in may say the same.
 _QUOTES_NOTHING = re.compile(
     r"no such field(: [\w.\[\]]+)?\.?"
     r"|Missing required field(: [\w.\[\]]+)?\.?"
@@ -26,11 +28,15 @@ _QUOTES_NOTHING = re.compile(
     r"|Array specified for non-repeated field"
     r"|Repeated field must be imported as a JSON array"
     r"|Only optional fields can be set to NULL"
-    r"|is outside the allowed bounds"
-    r"|row size exceeded(: [\d,]+)?"
-    r"|The row takes [\d,]+ bytes, more than BigQuery accepts in one request\.",
+    r"|(Maximum allowed )?row size exceeded(: [\d,]+)?"
+    r"|The row takes [\d,]+ bytes, more than BigQuery accepts in one request\."
+    r"|Not found: (Project|Dataset|Table) [\w.:-]*\w"
+    r"|Access Denied: (Project|Dataset|Table) [\w.:-]*\w"
+    r"|(Quota exceeded|Exceeded rate limits)",
     re.ASCII | re.IGNORECASE,
 )
+_OUT_OF_BOUNDS = "is outside the allowed bounds"
+"""Stands behind the value. It says nothing of it, wherever it stands."""
 
 
 def dead_letter(event: Event, errors: Iterable[RowError], failed_at_us: int) -> DeadLetter:
@@ -63,8 +69,20 @@ def _message(error: RowError) -> str:
 
 def without_values(message: str) -> str:
     """Return what BigQuery says of a row as far as it cannot quote a value of the row."""
-    found = _QUOTES_NOTHING.search(message)
-    return found[0] if found else "BigQuery's message is not shown, since it may quote a value."
+    return _known(message) or "BigQuery's message is not shown, since it may quote a value."
+
+
+def reason_without_values(fault: Fault) -> str:
+    """Return why a request failed, as far as it cannot quote a value of its rows: the reason at least."""
+    known = _known(fault.message)
+    return f"{fault.reason}: {known}" if known else fault.reason
+
+
+def _known(message: str) -> str:
+    found = _QUOTES_NOTHING.match(message)
+    if found is not None:
+        return found[0]
+    return _OUT_OF_BOUNDS if _OUT_OF_BOUNDS in message else ""
 
 
 def json_pointer(location: str) -> str:

@@ -68,8 +68,28 @@ def test_a_request_is_sent_four_times_and_its_rows_are_given_up(stub: StubBigQue
     assert (report.errors, report.retry_count, len(stub.requests), report.news) == ([], 3, 4, ())
     assert report.unwritten[0].reason == "bigquery_unavailable"
     assert report.unwritten[0].message == (
-        f"BigQuery did not take the row for {table}, the last request failed with backendError: try later"
+        f"BigQuery did not take the row for {table}, the last request failed with backendError"
     )
+
+
+@pytest.mark.parametrize("message", ["Could not parse 'Anna' as INT64", "no such table for Anna", ""])
+def test_an_outage_of_requests_or_of_single_rows_quotes_no_value(
+    stub: StubBigQuery, table: str, message: str
+) -> None:
+    stub.bad_rows["id-1"] = [{"reason": "backendError", "message": message}]
+    told = insert(table, 2)
+    stub.rule = lambda request: error(503, "internalError", message)
+    told_later = insert(table, 2)
+    assert [each.message.rpartition(" with ")[2] for each in (*told.unwritten, *told_later.unwritten)] == [
+        "backendError",
+        *["internalError"] * 2,
+    ]
+    assert [news.fault for news in told_later.news] == ["internalError"]
+
+
+def test_an_outage_names_the_table_that_is_not_there(stub: StubBigQuery, table: str) -> None:
+    stub.rule = lambda request: error(404, "notFound", f"Not found: Table {table}. It was Anna's.")
+    assert insert(table, 1).unwritten[0].message.endswith(f" with notFound: Not found: Table {table}")
 
 
 def test_a_request_that_is_taken_in_the_end_gives_nothing_up(stub: StubBigQuery, table: str) -> None:

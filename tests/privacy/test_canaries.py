@@ -215,13 +215,22 @@ def test_no_refusal_of_bigquery_tells_a_canary(quoting: str, location: str) -> N
             assert [text for text in told_of(letter) if traces_in(text)] == []
 
 
+HIDDEN = "BigQuery's message is not shown, since it may quote a value."
+
+
 @pytest.mark.parametrize(
     ("message", "said"),
     [
         ("no such field: channel.", "no such field: channel."),
         ("Cannot convert value to integer (bad value): 5", "Cannot convert value to integer (bad value)"),
         ("Row size exceeded: 11,000,000", "Row size exceeded: 11,000,000"),
-        ("Ann has moved", "BigQuery's message is not shown, since it may quote a value."),
+        ("Maximum allowed row size exceeded. Allowed: 5", "Maximum allowed row size exceeded"),
+        ("Value 5 for field x is outside the allowed bounds.", "is outside the allowed bounds"),
+        ("Access Denied: Table p-1:d.t: User a@b may not", "Access Denied: Table p-1:d.t"),
+        ("Value Not found: Table Ann is outside the allowed bounds.", "is outside the allowed bounds"),
+        ("Ann has moved", HIDDEN),
+        ("Could not parse 'no such field: Ann' as INT64", HIDDEN),
+        ("Cannot set x to 'row size exceeded: 4,711'", HIDDEN),
     ],
 )
 def test_what_bigquery_says_without_a_value_is_kept(message: str, said: str) -> None:
