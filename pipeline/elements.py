@@ -8,7 +8,8 @@ from typing import NamedTuple
 REPLAY_COUNT = "replay_count"
 """Attribute of a replayed message: how often it has been replayed."""
 REPLAYED_STAGE = "replayed_stage"
-"""Attribute of a message replayed after it was refused behind de-duplication: the stage that refused it."""
+"""Attribute of a message replayed after it was refused behind de-duplication: `stage:count`, the stage that
+refused it and how often it has been replayed. Each value lets the event past de-duplication once."""
 
 
 class RawMessage(NamedTuple):

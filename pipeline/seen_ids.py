@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.elements import REPLAY_COUNT, REPLAYED_STAGE, Event
+from pipeline.elements import REPLAYED_STAGE, Event
 
 KEY_BYTES = 16
 RECENT_IDS = 4_096
@@ -27,18 +27,16 @@ def identity_key(event: Event) -> bytes:
     return hashlib.blake2b(identity, digest_size=KEY_BYTES).digest()
 
 
-def admission_key(event: Event) -> bytes:
-    """The identity_key, and for a replay of what was refused behind de-duplication also which replay it is.
+def _admission_key(event: Event, identity: bytes) -> bytes:
+    """`identity` itself, but for a replay of what was refused behind de-duplication.
 
-    The event's own key has been remembered since before it was refused. So the replay passes once, and
-    another delivery of it is a duplicate.
+    The event's own key has been remembered since before it was refused. So such a replay is asked for by
+    event and mark: it passes once, and another delivery of it is a duplicate.
     """
-    key = identity_key(event)
-    attributes = event.message.attributes
-    if REPLAYED_STAGE not in attributes:
-        return key
-    replay = f"\0{attributes.get(REPLAY_COUNT, '')}".encode()
-    return hashlib.blake2b(key + replay, digest_size=KEY_BYTES).digest()
+    mark = event.message.attributes.get(REPLAYED_STAGE)
+    if mark is None:
+        return identity
+    return hashlib.blake2b(identity + mark.encode(), digest_size=KEY_BYTES).digest()
 
 
 def next_token(token: bytes, change: bytes) -> bytes:
@@ -66,14 +64,17 @@ class SeenIds:
         first: list[Event] = []
         duplicates: list[Event] = []
         records: list[bytes] = []
-        keys = [admission_key(event) for event in events]
-        for event, key, packed_us in zip(events, keys, self._packed(keys), strict=True):
+        identities = [identity_key(event) for event in events]
+        keys = [_admission_key(*each) for each in zip(events, identities, strict=True)]
+        for event, identity, key, packed_us in zip(events, identities, keys, self._packed(keys), strict=True):
             seen_us = self._recent.get(key, packed_us)
             if seen_us is not None and event.publish_time_us < seen_us + ttl_us:
                 duplicates.append(event)
                 continue
             self._recent[key] = event.publish_time_us
             records.append(_record(key, event.publish_time_us))
+            if key is not identity:
+                records += self._prolong(identity, event.publish_time_us)
             first.append(event)
         block = b"".join(records)
         if block:
@@ -90,6 +91,17 @@ class SeenIds:
         keys["high"], keys["low"] = self._high, self._low
         packed = zip((key.tobytes() for key in keys), self._seen_us.tolist(), strict=True)
         yield from {**dict(packed), **self._recent}.items()
+
+    def _prolong(self, identity: bytes, published_us: int) -> list[bytes]:
+        """Remember the event of a replay that has passed from then on: the record for that, if it needs one.
+
+        Its own time may be nearly over, or unknown after a restart; a copy of it is a duplicate all the same.
+        """
+        seen_us = self._recent.get(identity, self._packed([identity])[0])
+        if seen_us is not None and seen_us >= published_us:
+            return []
+        self._recent[identity] = published_us
+        return [_record(identity, published_us)]
 
     def _packed(self, keys: list[bytes]) -> list[int | None]:
         """When the ids of `keys` were first published, as far as they are packed."""

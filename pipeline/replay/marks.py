@@ -1,4 +1,4 @@
-"""What a replayed message says beyond the original: how often it was replayed, who refused it, its hash."""
+"""What a replayed message says beyond the original: who refused it, how often it was replayed, its hash."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ def marked(
 ) -> OutgoingMessage:
     """Return the message to publish: the attributes given, and the marks that Pub/Sub has room for.
 
-    `stage` is the letter's. A mark without room is left out, the hash first; the table `replays` has count
-    and hash in any case.
+    `stage` is the letter's. A message whose event is remembered has its stage in any case, and may be
+    `unpublishable` with it. Count and hash are left out for want of room, the hash first; the table `replays`
+    has both.
     """
     message = OutgoingMessage(payload, dict(attributes))
+    remembered = _remembered_stage(attributes, stage)
+    if remembered is not None:
+        # With the count, so that one attribute is enough to tell a second replay from the first.
+        message.attributes[REPLAYED_STAGE] = f"{remembered}:{replay_count}"
     marks = {REPLAY_COUNT: str(replay_count)}
-    # A mark of an earlier replay stays, whatever refuses the message now: its id is still remembered.
-    if stage in STAGES:
-        marks[REPLAYED_STAGE] = stage
     if original_sha256 is not None:
         marks[ORIGINAL_SHA256] = original_sha256
     for name, value in marks.items():
@@ -49,6 +51,15 @@ def marked(
         if unpublishable(larger) is None:
             message = larger
     return message
+
+
+def _remembered_stage(attributes: Mapping[str, str], stage: str) -> str | None:
+    """The stage that refused the event behind de-duplication: this letter's, or an earlier letter's."""
+    if stage in STAGES:
+        return stage
+    # Whatever refuses the replay now, the event's id is still remembered.
+    earlier = attributes.get(REPLAYED_STAGE, "").partition(":")[0]
+    return earlier if earlier in STAGES else None
 
 
 def message_bytes(message: OutgoingMessage) -> int:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from apache_beam.io.filesystem import BeamIOError
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
 
+from pipeline.elements import REPLAYED_STAGE
 from pipeline.envelope import derived_id
 from pipeline.errors import PipelineError, Rejected, in_one_line
 from pipeline.files import open_file
@@ -116,8 +117,14 @@ def _made(
     message = marked(repaired.payload, repaired.attributes, count, letter.stage, sha256)
     problem = unpublishable(message)
     if problem is not None:
-        return Left(letter, UNPUBLISHABLE, problem)
+        return Left(letter, UNPUBLISHABLE, problem + _how_to_mend(message))
     return Prepared(letter, message, count, repaired.changed, original)
+
+
+def _how_to_mend(message: OutgoingMessage) -> str:
+    if REPLAYED_STAGE not in message.attributes:
+        return ""
+    return f", {REPLAYED_STAGE} included, without which it is a duplicate: drop an attribute with a rule"
 
 
 def event_of(message: OutgoingMessage) -> tuple[str | None, str | None]:

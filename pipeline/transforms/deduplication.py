@@ -13,7 +13,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 
 from pipeline.chunks import Chunk, GatherChunks
 from pipeline.elements import Event
-from pipeline.seen_ids import SeenIds, admission_key, next_token
+from pipeline.seen_ids import SeenIds, identity_key, next_token
 
 CACHED_INDEXES = 1_024
 
@@ -28,9 +28,9 @@ class DeduplicateOutputs(NamedTuple):
 class Deduplicate(beam.PTransform):
     """Let the first event of each (event_type, event_id) through, and set the others aside.
 
-    A replay of what BigQuery did not take passes as well, once (pipeline.seen_ids.admission_key).
+    A replay of what BigQuery did not take passes as well, once, by its attribute `replayed_stage`.
 
-    An id is known for `ttl_seconds` (s of publish time) after its first event.
+    An id is known for `ttl_seconds` (s of publish time) after its first event, or after such a replay.
     Events are keyed by one of `buckets` hash buckets and shuffled as lists, so that neither the shuffle
     nor the state is paid per event. State per bucket: 24 bytes for each id of up to two `ttl_seconds`.
 
@@ -66,7 +66,7 @@ class _KeyByBucket(beam.DoFn):
     def process(self, events: list[Event]) -> Iterator[tuple[int, list[Event]]]:
         by_bucket: dict[int, list[Event]] = {}
         for event in events:
-            bucket = int.from_bytes(admission_key(event)[:4], "big") % self.buckets
+            bucket = int.from_bytes(identity_key(event)[:4], "big") % self.buckets
             by_bucket.setdefault(bucket, []).append(event)
         yield from by_bucket.items()
 

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.bigquery_refusals import STAGES
 from pipeline.publishing import OutgoingMessage
+from pipeline.replay.letters import letter_of_row
 from pipeline.replay.marks import marked, unpublishable
-from pipeline.replay.prepare import event_of
-from pipeline.transforms.dead_letters import dead_letter_id
+from pipeline.replay.prepare import Choice, Left, Prepared, _made, event_of
+from pipeline.seen_ids import SeenIds
+from pipeline.transforms.dead_letters import dead_letter_id, dead_letter_row
 from tests.replay.letters import letter
+from tests.replay.test_queue_letters import row_as_read
+from tests.transforms.builders import event
 
 SHA = "0" * 64
 
 
 def attributes(count: int) -> dict[str, str]:
     return {f"key{number}": "v" for number in range(count)}
+
+
+def prepared(message: tuple[bytes, dict[str, str]], stage: str, replay_count: int = 1) -> Prepared | Left:
+    """What becomes of the letter of a message that this stage refused."""
+    refused = letter(1, message)._replace(stage=stage)
+    read = letter_of_row(row_as_read(dead_letter_row(refused, None).json))
+    return _made(read, *message, replay_count, Choice((), only_repaired=False, max_replays=3))
 
 
 @pytest.mark.parametrize(
@@ -37,12 +49,12 @@ def test_original_bytes_have_no_hash_beside_them() -> None:
 @pytest.mark.parametrize(
     ("count", "marks"),
     [
-        (97, {"replay_count": "2", "replayed_stage": "bigquery", "original_sha256": SHA}),
-        (98, {"replay_count": "2", "replayed_stage": "bigquery"}),
-        (99, {"replay_count": "2"}),
+        (97, {"replay_count": "2", "replayed_stage": "bigquery:2", "original_sha256": SHA}),
+        (98, {"replay_count": "2", "replayed_stage": "bigquery:2"}),
+        (99, {"replayed_stage": "bigquery:2"}),
     ],
 )
-def test_the_stage_is_named_before_the_hash(count: int, marks: dict[str, str]) -> None:
+def test_the_stage_is_named_before_count_and_hash(count: int, marks: dict[str, str]) -> None:
     given = attributes(count)
     assert marked(b"x", given, 2, "bigquery", SHA).attributes == {**given, **marks}
 
@@ -51,8 +63,42 @@ def test_the_stage_stays_named_when_another_one_refuses_the_replay() -> None:
     once = marked(b"x", {}, 1, "bigquery_unavailable").attributes
     assert marked(b"x", once, 2, "parse").attributes == {
         "replay_count": "2",
-        "replayed_stage": "bigquery_unavailable",
+        "replayed_stage": "bigquery_unavailable:2",
     }
+
+
+def test_a_stage_that_a_producer_made_up_is_none() -> None:
+    made_up = {"replayed_stage": "x" * 1_024}
+    assert marked(b"x", made_up, 1, "parse").attributes == {**made_up, "replay_count": "1"}
+    assert marked(b"x", made_up, 1, "bigquery").attributes["replayed_stage"] == "bigquery:1"
+
+
+@pytest.mark.parametrize("message", [(b"x", attributes(100)), (b"x" * 9_900_000, {})], ids=["100", "9.9 MB"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_letter_without_room_for_its_stage_is_left_and_says_how_to_mend_it(
+    stage: str, message: tuple[bytes, dict[str, str]]
+) -> None:
+    left = prepared(message, stage)
+    assert isinstance(left, Left)
+    assert left.why == "beyond Pub/Sub's limits"
+    assert left.detail.endswith(
+        ", replayed_stage included, without which it is a duplicate: drop an attribute with a rule"
+    )
+    assert isinstance(prepared(message, "parse"), Prepared)
+
+
+@pytest.mark.parametrize("count", [98, 99])
+def test_each_replay_of_a_letter_with_many_attributes_gets_past_deduplication(count: int) -> None:
+    original = event("e1")
+    message = original.message._replace(attributes=attributes(count))
+    events = [original]
+    for replay_count in (1, 2):
+        again = prepared((message.payload, dict(message.attributes)), "bigquery", replay_count)
+        assert isinstance(again, Prepared)
+        message = message._replace(attributes=again.message.attributes)
+        events.append(original._replace(message=message))
+    first, duplicates, _ = SeenIds([], b"").split([*events, *events], 86_400_000_000)
+    assert (first, duplicates) == (events, events)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,19 @@ def test_every_event_comes_out_of_its_bucket_once() -> None:
     )
 
 
+def test_a_replay_is_known_by_its_event_in_whatever_bucket_that_is() -> None:
+    def replay(published: float, event_id: str) -> Event:
+        original = copy(published, event_id)
+        marks = {**original.message.attributes, "replayed_stage": "bigquery_unavailable:1"}
+        return original._replace(message=original.message._replace(attributes=marks))
+
+    names = [f"e{number}" for number in range(20)]
+    script = Script().chunk(*[replay(1, name) for name in names]).chunk(*[copy(2, name) for name in names])
+    outcome = script.run(deduplicate(buckets=7))
+    assert sorted(ids(outcome, "events")) == sorted(f"{name} at 1" for name in names)
+    assert sorted(ids(outcome, "duplicates")) == sorted(f"{name} at 2" for name in names)
+
+
 def test_ids_are_forgotten_after_their_time_across_periods() -> None:
     # Periods turn over at multiples of the time to live, which no id is bound to.
     times = (30, 129.999999, 130, 229, 230, 430, 529)
@@ -85,7 +98,7 @@ def test_what_a_failed_bundle_had_seen_is_not_held_against_its_repetition(
 
     def finish_bundle(_: beam.DoFn) -> None:
         if (
-            dict(deduplication._INDEXES[0].items()).keys() > {deduplication.admission_key(copy(0))}
+            dict(deduplication._INDEXES[0].items()).keys() > {deduplication.identity_key(copy(0))}
             and failures
         ):
             raise failures.pop()

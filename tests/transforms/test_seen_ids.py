@@ -65,7 +65,7 @@ def test_identity_is_type_and_id() -> None:
 
 def replay(event_id: str, count: str, published: float) -> Event:
     """A replay of a letter that was refused behind de-duplication."""
-    marks = {"replay_count": count, "replayed_stage": "bigquery"}
+    marks = {"replay_count": count, "replayed_stage": f"bigquery:{count}"}
     original = event(event_id, published=published, message_id=f"replay {count} at {published:g}")
     message = original.message
     return original._replace(message=message._replace(attributes={**message.attributes, **marks}))
@@ -74,6 +74,33 @@ def replay(event_id: str, count: str, published: float) -> Event:
 def test_a_replay_of_a_remembered_id_passes_once_and_the_next_replay_once() -> None:
     events = [*copies(0), replay("e1", "1", 5), replay("e1", "1", 6), replay("e1", "2", 7), *copies(8)]
     assert split(events) == (["at 0", "replay 1 at 5", "replay 2 at 7"], ["replay 1 at 6", "at 8"])
+
+
+def test_which_replay_it_is_need_not_be_said_twice() -> None:
+    first, second = replay("e1", "1", 5), replay("e1", "2", 6)
+    for each in (first, second):
+        each.message.attributes.pop("replay_count")  # type: ignore[attr-defined]
+    assert split([*copies(0), first, second]) == (["at 0", "replay 1 at 5", "replay 2 at 6"], [])
+
+
+@pytest.mark.parametrize("recent_ids", [0, 100], ids=["packed", "recent"])
+def test_the_event_of_a_replay_is_known_from_then_on(
+    recent_ids: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seen_ids, "RECENT_IDS", recent_ids)
+    for before in ([], copies(0)):  # after a restart, and without one
+        index = SeenIds([], EMPTY)
+        log = [index.split([each], TTL_US)[2] for each in [*before, replay("e1", "1", 90)]]
+        for known in (index, SeenIds(reversed(log), EMPTY)):
+            said = [len(known.split([each], TTL_US)[0]) for each in copies(101, 189, 190)]
+            assert said == [0, 0, 1]
+
+
+def test_a_replay_that_comes_late_does_not_shorten_the_time_of_its_event() -> None:
+    index = SeenIds([], EMPTY)
+    log = [index.split([each], TTL_US)[2] for each in [*copies(50), replay("e1", "1", 5)]]
+    for known in (index, SeenIds(log, EMPTY)):
+        assert len(known.split(copies(149), TTL_US)[1]) == 1
 
 
 def test_a_replay_of_what_was_refused_before_is_a_copy_like_any_other() -> None:
