@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from pipeline.commands import exit_code
 from pipeline.erase.options import EraseJob, parse_erase
-from pipeline.erase.plan import carry_out, make_plan, summary, write_plan
+from pipeline.erase.plan import make_plan, summary, write_plan
+from pipeline.erase.removal import carry_out
 from pipeline.replay.report import Progress
 
 

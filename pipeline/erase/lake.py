@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import orjson
 
 from pipeline.contract import Contract
 from pipeline.erase.person import Person
-from pipeline.erase.rewriting import without_person
+from pipeline.erase.rewriting import letters_about, without_person
 from pipeline.erase.statements import DEAD_LETTERS, LOADS, ChangedFile
 from pipeline.errors import PipelineError
 from pipeline.objects import write_object
@@ -23,6 +23,7 @@ THREADS = 16
 """Objects read side by side: a bucket answers slowly."""
 _AT_ONCE = 4 * THREADS
 """Objects under way, so that a large lake is not held in memory."""
+_Looked = TypeVar("_Looked")
 
 
 class Finding(NamedTuple):
@@ -35,11 +36,17 @@ class Finding(NamedTuple):
     """0: the object goes."""
     change: ChangedFile | None
     """Its checksums, if a backfill may have loaded it."""
+    by_row: bool = False
+    """A dead letter's payload that says nothing of the person: the attributes in its row do."""
 
     @property
     def is_letter(self) -> bool:
         """Whether it is the payload of a dead letter."""
         return self.stored.path.endswith(".bin")
+
+    def holds_letters_of(self, root: str) -> bool:
+        """Whether it holds rows of dead letters."""
+        return self.stored.path.startswith(f"{letter_rows_folder(root)}/")
 
     @property
     def letter_id(self) -> str:
@@ -79,23 +86,41 @@ def letter_rows_folder(root: str) -> str:
     return f"{root}/{TABLES_FOLDER}/{DEAD_LETTERS}"
 
 
+def letters_in_rows(root: str, person: Person) -> set[str]:
+    """Return the ids of dead letters about the person, by the rows of runs without a warehouse.
+
+    A file that cannot be read is left to `scan`, which names it. Raises as `scan`.
+    """
+
+    def ids(stored: StoredObject) -> set[str]:
+        try:
+            return letters_about(stored.path, read_object(stored), person)
+        except PipelineError:
+            return set()
+
+    return {letter_id for found in _of_each([letter_rows_folder(root)], ids) for letter_id in found}
+
+
 def scan(
     folders: Iterable[str], person: Person, letter_ids: Container[str], progress: Callable[[int], None]
 ) -> Scan:
     """Look into every object of some folders. Raises UsageError for a bucket that cannot be listed."""
     found = Scan([], [], 0)
-    objects = (stored for folder in folders for stored in list_objects(folder))
     count = 0
+    for count, outcome in enumerate(_of_each(folders, lambda each: _look(each, person, letter_ids)), 1):
+        if isinstance(outcome, Finding):
+            found.findings.append(outcome)
+        elif outcome is not None:
+            found.unread.append(outcome)
+        progress(count)
+    return found._replace(objects=count)
+
+
+def _of_each(folders: Iterable[str], look: Callable[[StoredObject], _Looked]) -> Iterator[_Looked]:
+    objects = (stored for folder in folders for stored in list_objects(folder))
     with ThreadPoolExecutor(THREADS) as pool:
         while batch := list(islice(objects, _AT_ONCE)):
-            for outcome in pool.map(lambda stored: _look(stored, person, letter_ids), batch):
-                if isinstance(outcome, Finding):
-                    found.findings.append(outcome)
-                elif outcome is not None:
-                    found.unread.append(outcome)
-            count += len(batch)
-            progress(count)
-    return found._replace(objects=count)
+            yield from pool.map(look, batch)
 
 
 def _look(stored: StoredObject, person: Person, letter_ids: Container[str]) -> Finding | str | None:
@@ -103,7 +128,10 @@ def _look(stored: StoredObject, person: Person, letter_ids: Container[str]) -> F
     try:
         data = read_object(stored)
         if stored.path.endswith(".bin"):
-            return Finding(stored, 1, 0, None) if person.is_in(data, {}) else None
+            payload = Finding(stored, 1, 0, None)
+            if person.is_in(data, {}):
+                return payload
+            return payload._replace(by_row=True) if payload.letter_id in letter_ids else None
         rewritten = without_person(stored.path, data, person, letter_ids)
     except PipelineError as error:
         return str(error)
@@ -136,13 +164,14 @@ def record_loads(root: str, changes: Iterable[ChangedFile]) -> None:
     """
     by_md5 = {change.old_md5: change for change in changes}
     folder = f"{root}/{TABLES_FOLDER}/{LOADS}"
-    for stored in list(list_objects(folder)) if by_md5 else ():
-        for line in read_object(stored).splitlines():
-            row = orjson.loads(line)
-            change = by_md5.get(row["md5"])
-            if change is not None:
-                row |= {"md5": change.new_md5, "bytes": change.new_bytes}
-                write_object(f"{folder}/erased-{change.new_md5}.jsonl", orjson.dumps(row) + b"\n")
+    # All is read before anything is written: a run that was stopped has left some of it.
+    files = [read_object(stored) for stored in list_objects(folder)] if by_md5 else []
+    rows = {row["md5"]: row for file in files for row in map(orjson.loads, file.splitlines())}
+    for md5 in by_md5.keys() & rows.keys():
+        change = by_md5[md5]
+        if change.new_md5 not in rows:
+            row = rows[md5] | {"md5": change.new_md5, "bytes": change.new_bytes}
+            write_object(f"{folder}/erased-{change.new_md5}.jsonl", orjson.dumps(row) + b"\n")
 
 
 def _md5(data: bytes) -> str:

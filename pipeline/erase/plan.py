@@ -1,20 +1,19 @@
-"""What is to go: looked up, written down, carried out."""
+"""What is to go: looked up and written down."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.erase import lake
 from pipeline.erase.lake import Finding
 from pipeline.erase.options import EraseJob
-from pipeline.erase.statements import DEAD_LETTERS, RAW_EVENTS, Deletion, of_events, of_letters, of_loads
-from pipeline.erase.warehouse import StillStreaming, Warehouse
-from pipeline.errors import PipelineError, UsageError
+from pipeline.erase.statements import RAW_EVENTS, Deletion, of_events, of_letters, of_loads
+from pipeline.erase.warehouse import Warehouse
+from pipeline.errors import UsageError
 
 SQL_FILE, OBJECTS_FILE = "erase.sql", "objects.txt"
 _HEADER = """\
@@ -49,6 +48,7 @@ def make_plan(job: EraseJob, progress: Callable[[str], None]) -> Plan:
             each for each in of_events(job.contract, person) if each.table != RAW_EVENTS or has_raw_events
         ]
         letter_ids |= warehouse.letters_of(person)
+    letter_ids |= lake.letters_in_rows(job.root, person)
 
     def tell(count: int) -> None:
         progress(f"{count:,} objects read")
@@ -98,44 +98,6 @@ def write_plan(plan: Plan, job: EraseJob) -> None:
 def _write_private(path: Path, text: str) -> None:
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
-
-
-def carry_out(plan: Plan, job: EraseJob, progress: Callable[[str], None]) -> list[str]:
-    """Delete the rows, then take the person out of the objects; return a sentence for each thing left.
-
-    In this order, because the row of a dead letter is found by its payload, and a file of the archive is
-    recorded as loaded before it changes: a run that is stopped can be repeated wherever it ends.
-    Raises UsageError, BigQueryUnavailable.
-    """
-    left: list[str] = []
-    keeps_letters = False
-    warehouse = Warehouse(job.dataset) if job.dataset else None
-    if warehouse is not None:
-        for deletion, _ in plan.rows:
-            progress(f"deleting from {deletion.table}")
-            try:
-                warehouse.run(deletion.statement(warehouse.dataset))
-            except StillStreaming as error:
-                left.append(f"{deletion.table}: {error}: run this again after 90 minutes")
-                keeps_letters |= deletion.table == DEAD_LETTERS
-        for statement in plan.loads:
-            warehouse.run(statement)
-    else:
-        lake.record_loads(job.root, [each.change for each in plan.findings if each.change])
-    findings = [each for each in plan.findings if not (keeps_letters and each.is_letter)]
-    with ThreadPoolExecutor(lake.THREADS) as pool:
-        for number, failure in enumerate(pool.map(lambda each: _take_out(each, plan, job), findings), 1):
-            left += [failure] if failure else []
-            progress(f"{number:,} of {len(findings):,} objects done")
-    return left
-
-
-def _take_out(finding: Finding, plan: Plan, job: EraseJob) -> str | None:
-    try:
-        lake.take_out(finding, job.person, plan.letter_ids)
-    except PipelineError as error:
-        return f"{error}: run this again"
-    return None
 
 
 def summary(plan: Plan, job: EraseJob) -> list[str]:

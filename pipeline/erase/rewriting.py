@@ -8,7 +8,8 @@ import io
 import struct
 import zlib
 from base64 import b64decode
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import fastavro
@@ -32,6 +33,8 @@ _UNREADABLE = (
     zlib.error,
 )
 """What the decoders of gzip and Parquet raise for a file that is damaged."""
+_LETTER_ROW = b'{"dead_letter_id"'
+"""How a row of `dead_letters` begins, as a run without a warehouse has it."""
 
 
 class Rewritten(NamedTuple):
@@ -56,7 +59,7 @@ def without_person(
     A file of events is `.parquet`, one of messages `.avro`, anything else is lines, `.gz` ones compressed.
     `letter_ids` are of dead letters known to be about the person. Raises FileUnreadable.
     """
-    try:
+    with _naming(path):
         if path.endswith(".parquet"):
             return _parquet(data, person)
         if path.endswith(".avro"):
@@ -65,6 +68,19 @@ def without_person(
             return _lines(data, person, letter_ids)
         found = _lines(gzip.decompress(data), person, letter_ids)
         return found and found._replace(data=gzip.compress(found.data, mtime=0))
+
+
+def letters_about(path: str, data: bytes, person: Person) -> set[str]:
+    """Return the ids of the dead letters about the person, of a file of rows; raises FileUnreadable."""
+    with _naming(path):
+        rows = [orjson.loads(line) for line in data.split(b"\n") if line.startswith(_LETTER_ROW)]
+        return {row["dead_letter_id"] for row in rows if _letter_is_about(row, person)}
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    try:
+        yield
     except _UNREADABLE as error:
         raise FileUnreadable(f"{path} cannot be read: {in_one_line(error)}") from error
 
@@ -100,12 +116,15 @@ def _is_about(line: bytes, person: Person, letter_ids: Container[str]) -> bool:
     envelope = read_envelope(line)
     if envelope is not None:
         return person.is_in(envelope.payload, envelope.attributes)
-    if line.startswith(b'{"dead_letter_id"'):  # a row of `dead_letters`, as a run without a warehouse has it
-        row: Any = orjson.loads(line)
-        attributes = {each["key"]: each["value"] for each in row["attributes"]}
-        payload = b64decode(row.get("payload", ""))
-        return row["dead_letter_id"] in letter_ids or person.is_in(payload, attributes)
+    if line.startswith(_LETTER_ROW):
+        row = orjson.loads(line)
+        return row["dead_letter_id"] in letter_ids or _letter_is_about(row, person)
     return person.is_in(line, {})
+
+
+def _letter_is_about(row: Any, person: Person) -> bool:
+    attributes = {each["key"]: each["value"] for each in row["attributes"]}
+    return person.is_in(b64decode(row.get("payload", "")), attributes)
 
 
 def _avro(data: bytes, person: Person) -> Rewritten | None:

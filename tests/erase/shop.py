@@ -66,7 +66,8 @@ def letters(customer_id: str, prefix: str, filler: int) -> list[DeadLetter]:
     good = orjson.dumps({"customer_id": customer_id, "status": "lost", "filler": "x"})
     payloads = [good, good[:-9], b'{"custmer_id":%b}' % orjson.dumps(customer_id), good + b" " * filler]
     raw = [RawMessage(payload, {}, f"{prefix}{n}", FAILED_US) for n, payload in enumerate(payloads)]
-    raw.append(RawMessage(b"{", {"customer_id": customer_id}, f"{prefix}a", FAILED_US))
+    for name, payload in (("a", b"{"), ("b", b"{" + b" " * filler)):
+        raw.append(RawMessage(payload, {"customer_id": customer_id}, f"{prefix}{name}", FAILED_US))
     error = ContractError("/status", "enum", "status must be one of …")
     return [DeadLetter(each, "parse", "invalid_value", (error,), "order", FAILED_US) for each in raw]
 

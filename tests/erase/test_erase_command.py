@@ -87,8 +87,8 @@ def erased(filled: Plant, tmp_path_factory: pytest.TempPathFactory) -> Erased:
 FOUND = [
     "        2  rows of orders",
     "        2  rows of user_activity",
-    "        5  rows of dead_letters",
-    "        1  entries of 1 objects under dead_letters/; 1 of the objects go",
+    "        6  rows of dead_letters",
+    "        2  entries of 2 objects under dead_letters/; 2 of the objects go",
     "        8  entries of 4 objects under processed/; 2 of the objects go",
     "        9  entries of 3 objects under raw/; 1 of the objects go",
 ]
@@ -112,7 +112,7 @@ def test_the_plan_is_for_its_owner_alone_and_names_rows_and_objects(erased: Eras
     )
     assert script.read_text().count("DELETE FROM") == 3
     paths = [each.split("\t")[2] for each in listed.read_text().splitlines()[1:]]
-    assert len(paths) == 8
+    assert len(paths) == 9
     assert {path.removeprefix("gs://shop-events-output/") for path in paths} <= erased.objects_before.keys()
 
 
@@ -147,7 +147,7 @@ def test_everybody_elses_objects_are_as_they_were(erased: Erased) -> None:
         "mine.parquet",
         "mine.parquet",
     ]
-    assert len(gone) == 4  # the fourth is the payload of a dead letter
+    assert len(gone) == 5  # two are payloads of dead letters
     (both,) = [name for name in after if name.endswith("order/date=2024-05-01/hour=12/both.parquet")]
     before = content_of(both, erased.objects_before[both])
     assert content_of(both, after[both]) == [row for row in before if row["customer_id"] == OTHERS]

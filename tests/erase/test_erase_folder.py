@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -13,6 +14,7 @@ from google.api_core.exceptions import BadRequest
 
 from pipeline.erase.__main__ import main
 from pipeline.erase.warehouse import is_still_streaming
+from pipeline.stored_objects import ChangedMeanwhile, StoredObject, delete_object, replace_object
 
 MINE, OTHERS = (orjson.dumps({"customer_id": id_, "status": "lost"}) for id_ in ("C1", "C2"))
 
@@ -21,8 +23,9 @@ def arguments(lake: Path, plan: Path, *flags: str) -> list[str]:
     return ["--customer_id=C1", "--bq_dataset=none", f"--output_bucket={lake}", f"--plan={plan}", *flags]
 
 
-def letter_row(number: int, payload: bytes | None) -> bytes:
-    row = {"dead_letter_id": f"l{number}", "attributes": []}
+def letter_row(number: int, payload: bytes | None, **attributes: str) -> bytes:
+    listed = [{"key": key, "value": value} for key, value in attributes.items()]
+    row = {"dead_letter_id": f"l{number}", "attributes": listed}
     if payload is not None:
         row["payload"] = b64encode(payload).decode()
     return orjson.dumps(row)
@@ -75,6 +78,80 @@ def test_what_cannot_be_read_is_named_and_all_else_is_done(
     said = capsys.readouterr().out
     assert f"left: {damaged} cannot be read: " in said
     assert not (lake / "dead_letters/date=2026-03-02/l3.bin").exists()
+
+
+PAYLOAD_OF_ATTRIBUTES = b'{"street":"Lindenweg 4"'
+
+
+def add_letter_told_by_its_row_alone(lake: Path) -> None:
+    row = b"\n" + letter_row(5, None, customer_id="C1")
+    (lake / "tables/dead_letters/a.jsonl").open("ab").write(row)
+    (lake / "dead_letters/date=2026-03-02/l5.bin").write_bytes(PAYLOAD_OF_ATTRIBUTES)
+
+
+def test_large_letter_with_the_id_in_an_attribute_alone_goes_with_its_payload(
+    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_letter_told_by_its_row_alone(lake)
+    assert main(arguments(lake, tmp_path / "plan", "--apply")) == 0
+    assert "2  entries of 2 objects under dead_letters/; 2 of the objects go" in capsys.readouterr().out
+    assert [path.name for path in lake.glob("dead_letters/*/*")] == ["l4.bin"]
+    assert (lake / "tables/dead_letters/a.jsonl").read_bytes() == letter_row(2, OTHERS)
+
+
+class Killed(Exception):
+    """Stands for a signal that nobody can catch."""
+
+
+@pytest.mark.parametrize("changes", range(5))
+def test_wherever_a_run_ends_the_same_command_goes_on(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: int
+) -> None:
+    add_letter_told_by_its_row_alone(lake)
+    monkeypatch.setattr("pipeline.erase.lake.THREADS", 1)
+    done: list[str] = []
+
+    def stop(act: Callable[..., None]) -> Callable[..., None]:
+        def run(stored: StoredObject, *data: bytes) -> None:
+            if len(done) == changes:
+                raise Killed
+            act(stored, *data)
+            done.append(stored.path)
+
+        return run
+
+    with monkeypatch.context() as patched:
+        for act in (delete_object, replace_object):
+            patched.setattr(f"pipeline.erase.lake.{act.__name__}", stop(act))
+        if changes < 4:
+            with pytest.raises(Killed):
+                main(arguments(lake, tmp_path / "plan", "--apply"))
+        else:
+            assert main(arguments(lake, tmp_path / "plan", "--apply")) == 0
+    assert len(done) == changes
+    assert main(arguments(lake, tmp_path / "plan", "--apply")) == 0
+    assert [path.name for path in lake.glob("dead_letters/*/*")] == ["l4.bin"]
+    assert (lake / "tables/dead_letters/a.jsonl").read_bytes() == letter_row(2, OTHERS)
+    assert gzip.decompress((lake / "raw/a.jsonl.gz").read_bytes()) == OTHERS + b"\n"
+
+
+def test_payload_stays_while_its_row_does(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = lake / "tables/dead_letters/a.jsonl"
+    with monkeypatch.context() as patched:
+
+        def refuse(stored: StoredObject, data: bytes) -> None:
+            if stored.path == str(rows):
+                raise ChangedMeanwhile(f"{stored.path} was changed or deleted meanwhile")
+            replace_object(stored, data)
+
+        patched.setattr("pipeline.erase.lake.replace_object", refuse)
+        assert main(arguments(lake, tmp_path / "plan", "--apply")) == 1
+    assert f"left: {rows} was changed or deleted meanwhile: run this again" in capsys.readouterr().out
+    assert (lake / "dead_letters/date=2026-03-02/l3.bin").exists()
+    assert main(arguments(lake, tmp_path / "plan", "--apply")) == 0
+    assert rows.read_bytes() == letter_row(2, OTHERS)
 
 
 @pytest.mark.parametrize(
