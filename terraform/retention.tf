@@ -17,8 +17,8 @@ variable "dead_letter_days" {
   default     = 90
 
   validation {
-    condition     = var.dead_letter_days >= 7 && floor(var.dead_letter_days) == var.dead_letter_days
-    error_message = "dead_letter_days is ${var.dead_letter_days}: use a whole number of 7 or more, so that the queue's letters are still in their table."
+    condition     = var.dead_letter_days >= max(7, var.dead_letter_queue_days) && floor(var.dead_letter_days) == var.dead_letter_days
+    error_message = "dead_letter_days is ${var.dead_letter_days}: use a whole number of 7 or more, and of dead_letter_queue_days (${var.dead_letter_queue_days}) or more, because bytes of the queue's large letters lie in the lake alone."
   }
 }
 

@@ -83,11 +83,16 @@ def test_only_dead_letters_have_an_end_by_default(values: dict[str, Any]) -> Non
 
 
 def test_every_table_and_folder_of_events_ends_when_it_is_told_to(tmp_path: Path) -> None:
-    given = {"event_days": 400, "raw_archive_days": 30, "dead_letter_days": 14}
+    given = {"event_days": 400, "raw_archive_days": 30, "dead_letter_days": 31}
     values = evaluate(tmp_path, None, **given).values
     events = [table.name for table in load_contract().tables.values() if table.event_type]
-    assert values["table_days"] == dict.fromkeys([*events, "raw_events"], 400) | {"dead_letters": 14}
+    assert values["table_days"] == dict.fromkeys([*events, "raw_events"], 400) | {"dead_letters": 31}
     assert values["lake_days"] == {"raw/": 30, "processed/": 400}
+
+
+def test_letters_may_go_as_early_as_the_queue_lets_them_go(tmp_path: Path) -> None:
+    values = evaluate(tmp_path, dead_letter_days=14, dead_letter_queue_days=14).values
+    assert values["table_days"] == {"dead_letters": 14}
 
 
 def test_a_contract_that_nests_deeper_is_named_and_not_cut_off_in_silence(tmp_path: Path) -> None:
@@ -266,7 +271,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"dataset_id": "shop:events"}, 'dataset_id is "shop:events": a dataset\'s name has letters'),
     ({"labels": {"Team": "x"}}, "Wrong: Team=x."),
     ({"soft_delete_days": 3}, "soft_delete_days is 3: Cloud Storage takes 7 to 90 days, or 0 for none."),
-    ({"dead_letter_days": 1}, "dead_letter_days is 1: use a whole number of 7 or more"),
+    ({"dead_letter_days": 30.5}, "dead_letter_days is 30.5: use a whole number of 7 or more"),
+    (
+        {"dead_letter_days": 6, "dead_letter_queue_days": 3},
+        "dead_letter_days is 6: use a whole number of 7 or more",
+    ),
+    (
+        {"dead_letter_days": 14},
+        "dead_letter_days is 14: use a whole number of 7 or more, and of dead_letter_queue_days (31) or more",
+    ),
     ({"raw_archive_days": 7}, "raw_archive_days is 7: use a whole number of 8 or more"),
     ({"event_days": 30.5}, "event_days is 30.5: use a whole number of 31 or more, or null for no end."),
     ({"alert_marker_days": 1}, "alert_marker_days is 1: use a whole number of 8 or more"),
