@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed
@@ -20,6 +21,8 @@ class StoredObject(NamedTuple):
     size: int
     generation: int
     """Cloud Storage's number of this content of the object; of a local file, when it was changed, in ns."""
+    written: datetime | None = None
+    """Since when its retention counts: the custom time, else when it was created. A local file has none."""
 
 
 class ChangedMeanwhile(PipelineError):
@@ -37,7 +40,9 @@ def list_objects(folder: str) -> Iterator[StoredObject]:
     bucket, _, prefix = folder.removeprefix("gs://").partition("/")
     try:
         for blob in storage_client().list_blobs(bucket, prefix=f"{prefix}/"):
-            yield StoredObject(f"gs://{bucket}/{blob.name}", blob.size or 0, int(blob.generation or 0))
+            written = blob.custom_time or blob.time_created
+            path = f"gs://{bucket}/{blob.name}"
+            yield StoredObject(path, blob.size or 0, int(blob.generation or 0), written)
     except (NotFound, Forbidden) as error:
         raise UsageError(f"{folder} cannot be listed: {in_one_line(error)}") from error
     except GoogleAPIError as error:
@@ -70,13 +75,19 @@ def read_object(stored: StoredObject) -> bytes:
 
 
 def replace_object(stored: StoredObject, data: bytes) -> None:
-    """Put `data` in the place of what was listed, all at once; raises ChangedMeanwhile, PipelineError."""
+    """Put `data` in the place of what was listed, all at once; raises ChangedMeanwhile, PipelineError.
+
+    The object's age begins anew, so its custom time says since when it is there: terraform/storage.tf
+    """
     if not stored.path.startswith("gs://"):
         _check_file(stored)
         write_object(stored.path, data)
         return
+    blob = _blob(stored)
+    if stored.written is not None:
+        blob.custom_time = stored.written
     try:
-        _blob(stored).upload_from_string(
+        blob.upload_from_string(
             data,
             content_type="application/octet-stream",
             timeout=UPLOAD_TIMEOUT_SECONDS,

@@ -41,6 +41,17 @@ resource "google_storage_bucket" "lake" {
     }
   }
 
+  # The removal of a person writes objects anew, and their age begins anew: their custom time is that of the first.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_custom_time = var.dead_letter_days
+      matches_prefix         = ["dead_letters/", "tables/dead_letters/"]
+    }
+  }
+
   dynamic "lifecycle_rule" {
     for_each = local.lake_days
     content {
@@ -50,6 +61,19 @@ resource "google_storage_bucket" "lake" {
       condition {
         age            = lifecycle_rule.value
         matches_prefix = [lifecycle_rule.key]
+      }
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = local.lake_days
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        days_since_custom_time = lifecycle_rule.value
+        matches_prefix         = [lifecycle_rule.key]
       }
     }
   }

@@ -41,6 +41,16 @@ def test_object_of_the_same_generation_is_replaced_and_deleted(bucket: StrictBuc
     assert bucket.objects == {}
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_what_is_replaced_keeps_its_age_for_the_retention(bucket: StrictBucket, again: bool) -> None:
+    first, second = "2026-03-02T10:04:11.000000Z", "2026-03-31T08:00:00.000000Z"
+    stored = {"name": "a/b.parquet", "generation": "7", "timeCreated": second if again else first}
+    bucket.objects["a/b.parquet"] = stored | ({"customTime": first} if again else {})
+    (listed,) = list_objects("gs://lake/a")
+    replace_object(listed, b"new")
+    assert bucket.objects["a/b.parquet"]["customTime"] == first
+
+
 def test_object_that_was_changed_meanwhile_stays(bucket: StrictBucket) -> None:
     for act in (lambda old: replace_object(old, b"new"), delete_object):
         with pytest.raises(ChangedMeanwhile, match=f"^{PATH} was changed or deleted meanwhile$"):

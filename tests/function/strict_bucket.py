@@ -1,7 +1,7 @@
 """A bucket that keeps Cloud Storage's generation preconditions, which the emulator ignores.
 
-Speaks the four requests of the JSON API that the markers need: get an object's metadata, multipart upload,
-delete; and answers 412 when `ifGenerationMatch` is not the object's generation.
+Speaks the requests of the JSON API that markers and erasure need: get an object's metadata, list all,
+multipart upload, delete; and answers 412 when `ifGenerationMatch` is not the object's generation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class StrictBucket:
 
             def do_GET(self) -> None:
                 with bucket._lock:
-                    self._answer(*bucket._get(self._name()))
+                    is_list = urlsplit(self.path).path.endswith("/o")
+                    self._answer(*(bucket._list() if is_list else bucket._get(self._name())))
 
             def do_DELETE(self) -> None:
                 with bucket._lock:
@@ -72,6 +73,9 @@ class StrictBucket:
         if self.is_down:
             return 403, {"error": {"message": "forbidden"}}
         return (200, self.objects[name]) if name in self.objects else (404, {"error": {"message": "none"}})
+
+    def _list(self) -> tuple[int, object]:
+        return 200, {"items": list(self.objects.values())}
 
     def _upload(self, resource: dict[str, Any], expected: int | None) -> tuple[int, object]:
         name = resource["name"]

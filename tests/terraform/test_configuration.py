@@ -283,3 +283,18 @@ def test_every_alert_says_what_it_means() -> None:
     assert all(re.search(r"documentation \{\s+content += \S", block.body) for block in policies)
     text = (FOLDER / "monitoring.tf").read_text(encoding="utf-8")
     assert len(re.findall(r"^      means +=", text, re.MULTILINE)) == 8
+
+
+def test_an_object_that_was_written_anew_ends_when_the_first_would_have() -> None:
+    lake = one("google_storage_bucket", "lake").body
+    ends = re.findall(r'type = "Delete".*?condition \{(.*?)\}', lake, re.S)
+    of_age, of_custom_time = (
+        [
+            re.sub(rf"\b{word} +=", "days =", re.sub(" +", " ", end)).split("\n")
+            for end in ends
+            if re.search(rf"\b{word} +=", end)
+        ]
+        for word in ("age", "days_since_custom_time")
+    )
+    assert len(of_age) == 2
+    assert of_custom_time == of_age
