@@ -40,6 +40,8 @@ def _run(job: EraseJob) -> int:
         )
     elif plan.rows or plan.findings:
         print(f"nothing is changed: read {job.plan}/, which holds the person's ids, then add --apply")
+        if any(finding.change for finding in plan.findings):
+            print("files of raw/ will change: let no backfill read them meanwhile")
     for sentence in left:
         print(f"left: {sentence}")
     return 1 if left else 0

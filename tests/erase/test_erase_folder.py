@@ -69,6 +69,17 @@ def test_a_person_is_removed_from_a_lake_without_a_warehouse(lake: Path, tmp_pat
     assert {path: path.read_bytes() for path in lake.rglob("*") if path.is_file()} == before
 
 
+def test_files_that_a_backfill_may_be_reading_are_told_of_before_they_change(
+    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warning = "files of raw/ will change: let no backfill read them meanwhile\n"
+    assert main(arguments(lake, tmp_path / "plan")) == 0
+    assert capsys.readouterr().out.endswith(f"then add --apply\n{warning}")
+    (lake / "raw/a.jsonl.gz").unlink()
+    assert main(arguments(lake, tmp_path / "plan")) == 0
+    assert capsys.readouterr().out.endswith("then add --apply\n")
+
+
 def test_what_cannot_be_read_is_named_and_all_else_is_done(
     lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
