@@ -29,6 +29,8 @@ def _run(job: EraseJob) -> int:
     write_plan(plan, job)
     print(f"{plan.objects:,} objects read; found:")
     print("\n".join(summary(plan, job)))
+    if not plan.objects:
+        print(f"no file of the pipeline lies under {job.root}: is that the lake?")
     left = [f"{sentence}: mend it, and run this again" for sentence in plan.unread]
     if job.apply:
         left += carry_out(plan, job, progress.show)

@@ -69,6 +69,15 @@ def test_a_person_is_removed_from_a_lake_without_a_warehouse(lake: Path, tmp_pat
     assert {path: path.read_bytes() for path in lake.rglob("*") if path.is_file()} == before
 
 
+def test_a_lake_in_which_nothing_lies_is_asked_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(arguments(tmp_path / "empty", tmp_path / "plan")) == 0
+    said = capsys.readouterr().out
+    assert said.endswith(f"\nno file of the pipeline lies under {tmp_path}/empty: is that the lake?\n")
+
+
 def test_files_that_a_backfill_may_be_reading_are_told_of_before_they_change(
     lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
