@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.contract_rules import Place, check_column, check_earlier_version, check_table, check_view
 from pipeline.errors import ContractFileError
+from pipeline.lifting_rules import check_steps
 
 CONTRACT_PATH = Path(__file__).with_name("schemas.json")
 
@@ -97,19 +98,22 @@ class Contract:
         raise KeyError(event_type)
 
 
-def load_contract(path: str | Path | None = None) -> Contract:
+def load_contract(path: str | Path | None = None, *, is_lifted: bool = True) -> Contract:
     """Read the contract from `path`, by default the `schemas.json` beside this module.
+
+    `is_lifted`: its earlier versions must go with the steps of pipeline/migrations.py. Those of a contract of
+    the past need not: a step goes when its version goes.
 
     Raises ContractFileError at the first thing that is wrong: a typo must not switch a check off.
     """
     path = CONTRACT_PATH if path is None else Path(path)
-    content = _read(path)
+    content = read_file(path)
     root = Place(path.name)
     root.expect_keys(content, required=("description", "tables", "views"))
     root.expect_text(content, "description")
     tables: dict[str, Table] = {}
     for name, declared in root.child("tables").items(content["tables"]):
-        table = _table(root.child(f"tables.{name}"), name, declared)
+        table = _table(root.child(f"tables.{name}"), name, declared, is_lifted)
         for other in tables.values():
             if table.event_type is not None and table.event_type == other.event_type:
                 raise root.child(f"tables.{name}").error(
@@ -123,7 +127,8 @@ def load_contract(path: str | Path | None = None) -> Contract:
     return Contract(content["description"], tables, views)
 
 
-def _read(path: Path) -> Any:
+def read_file(path: Path) -> Any:
+    """Return what stands in a JSON file; raises ContractFileError if it is none."""
     try:
         content = json.loads(path.read_bytes(), object_pairs_hook=lambda pairs: _unique(path, pairs))
         json.dumps(content, ensure_ascii=False).encode()  # escapes may stand for what no text can hold
@@ -160,7 +165,7 @@ def _unique(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _table(place: Place, name: str, declared: Any) -> Table:
+def _table(place: Place, name: str, declared: Any, is_lifted: bool) -> Table:
     place.expect_name(name)
     place.expect_keys(
         declared,
@@ -193,8 +198,11 @@ def _table(place: Place, name: str, declared: Any) -> Table:
     check_table(place, table)
     if "earlier_versions" not in declared:
         return table
-    earlier = _earlier_versions(place.child("earlier_versions"), table, declared["earlier_versions"])
-    return replace(table, earlier_versions=earlier)
+    here = place.child("earlier_versions")
+    table = replace(table, earlier_versions=_earlier_versions(here, table, declared["earlier_versions"]))
+    if is_lifted:
+        check_steps(here, table)
+    return table
 
 
 def _earlier_versions(place: Place, table: Table, declared: Any) -> tuple[Table, ...]:

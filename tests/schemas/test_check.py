@@ -16,8 +16,9 @@ from pipeline.commands import exit_code
 from pipeline.contract import CONTRACT_PATH, Table, load_contract
 from pipeline.contract import Contract as ContractFile
 from pipeline.errors import Rejected
+from pipeline.migrations import STEPS
 from pipeline.parse import Parser
-from pipeline.schemas.__main__ import APPLY, DEPLOY, INSTEAD, PRODUCE, main
+from pipeline.schemas.__main__ import APPLY, DEPLOY, INSTEAD, PRODUCE, UNCOMPARED, main
 from pipeline.schemas.changes import Change as Found
 from pipeline.schemas.changes import Effect, changes
 from tests.contract.messages import message
@@ -275,6 +276,33 @@ def test_a_version_that_is_given_other_columns_than_its_producers_send_breaks() 
 def test_equal_files_pass(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert compared(files, lambda _: None) == 0
     assert capsys.readouterr().out == "Nothing is different.\n"
+
+
+def test_a_version_that_goes_with_its_step_breaks_and_is_compared_all_the_same(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(STEPS, ("user_activity", 2))
+    assert compared(files, without_version_2) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "breaks    user_activity version 2 has no columns of its own any more.",
+        INSTEAD,
+    ]
+
+
+def test_a_contract_that_does_not_keep_the_rules_of_now_breaks_and_is_not_compared(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = files
+    new.write_bytes(old.read_bytes())
+    content = json.loads(old.read_bytes())
+    content["tables"]["orders"]["schema_version"] = 10_001
+    old.write_text(json.dumps(content))
+    assert main(["check", str(old), str(new)]) == 1
+    assert capsys.readouterr().out == (
+        f'breaks    old.json: tables.orders: "schema_version" must be at most 10,000.\n{UNCOMPARED}\n'
+    )
+    assert exit_code(lambda: main(["check", str(new), str(old)])) == 2
+    assert capsys.readouterr().err.startswith("error: old.json: tables.orders: ")
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["compare", "a", "b"], ["check", "no-such.json", "b.json"]])

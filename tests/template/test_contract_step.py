@@ -79,8 +79,16 @@ def test_a_breaking_contract_stops_the_build_unless_it_is_allowed(workspace: Pat
     assert "breaks    orders schema_version was 2 and is 1." in allowed.stdout
 
 
-def test_a_file_that_is_no_contract_stops_the_build_even_then(workspace: Path) -> None:
+def test_a_published_contract_that_is_none_by_the_rules_of_now_can_be_allowed_too(workspace: Path) -> None:
     (workspace / "before.json").write_text("{}")
+    assert [checked(workspace, allowed).returncode for allowed in ("", "allow")] == [1, 0]
+
+
+def test_a_file_that_is_no_contract_stops_the_build_even_then(workspace: Path) -> None:
+    (workspace / "before.json").write_text("{")
+    assert checked(workspace, "allow").returncode == 2
+    (workspace / "before.json").write_text(text_of("schemas.json"))
+    (workspace / "schemas.json").write_text("{}")
     assert checked(workspace, "allow").returncode == 2
 
 
