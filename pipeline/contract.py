@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.contract_rules import Place, check_column, check_earlier_version, check_table, check_view
 from pipeline.errors import ContractFileError
-from pipeline.lifting_rules import check_steps
+from pipeline.lifting_rules import check_lifting
 
 CONTRACT_PATH = Path(__file__).with_name("schemas.json")
 
@@ -201,7 +201,7 @@ def _table(place: Place, name: str, declared: Any, is_lifted: bool) -> Table:
     here = place.child("earlier_versions")
     table = replace(table, earlier_versions=_earlier_versions(here, table, declared["earlier_versions"]))
     if is_lifted:
-        check_steps(here, table)
+        check_lifting(here, table)
     return table
 
 

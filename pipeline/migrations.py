@@ -2,6 +2,7 @@
 
 A step is pure: it moves and renames what was sent, leaves its argument as it is, and invents no value. It is
 given a valid event of its version, without event_id and schema_version, and returns a valid one of the next.
+The loader of the contract gives it an event with all columns, whose values are made up, to see where they go.
 Source: docs/adr/0016-earlier-versions-are-lifted.md
 """
 

@@ -3,8 +3,8 @@
     python -m pipeline.schemas check OLD NEW
 
 OLD and NEW are files such as schemas.json. Exit code 0 if the change is safe, with the order in which to roll
-it out; 1 if it breaks something, or if OLD does not keep the rules of now; 2 if NEW is no contract or OLD cannot
-be read.
+it out; 1 if it breaks something, or if OLD does not keep the rules of now; 2 if NEW is no contract or OLD
+cannot be read.
 """
 
 from __future__ import annotations

@@ -293,6 +293,22 @@ REFUSALS: dict[str, tuple[Change, str]] = {
         lambda c: _activity(c).update(event_type="visit"),
         f"{EARLIER}.1: no step lifts visit from version 1 to 2; write it in pipeline/migrations.py.",
     ),
+    "earlier version whose column is not marked as what it becomes": (
+        lambda c: _earlier(c)["columns"][0].pop("pii"),
+        f'{EARLIER}.1.columns: "user_id" becomes user_id, which has "pii"; mark it, too.',
+    ),
+    "earlier version whose column moves into a RECORD and is not marked there": (
+        lambda c: _earlier(c, "2")["columns"][1].pop("pii"),
+        f'{EARLIER}.2.columns: "session_id" becomes metadata.session_id, which has "pii"; mark it, too.',
+    ),
+    "earlier version with a number that becomes personal": (
+        lambda c: _activity(c)["columns"][3]["fields"][3].update(pii=True),
+        f'{EARLIER}.1.columns: "price" becomes metadata.price, which has "pii"; mark it, too.',
+    ),
+    "earlier version whose column moves into a RECORD that is marked": (
+        lambda c: _activity(c)["columns"][3].update(pii=True),
+        f'{EARLIER}.1.columns: "product_id" becomes metadata.product_id, which has "pii"; mark it, too.',
+    ),
     "view of a table that is not there": (
         lambda c: c["views"]["orders_deduplicated"].update(query="SELECT * FROM `{dataset}.order`"),
         'schemas.json: views.orders_deduplicated: unknown table "order"; did you mean "orders"?',

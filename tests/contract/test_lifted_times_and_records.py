@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from pipeline.contract import load_contract
 from pipeline.elements import RawMessage
+from pipeline.errors import ContractFileError
 from pipeline.migrations import STEPS, Fields
 from pipeline.parse import Parser
 from tests.contract.messages import message, row, verdict
@@ -43,9 +45,7 @@ def _first_to_second(event: Fields) -> Fields:
     return {"at": event["seen"], "notes": [event["at"], event.get("only_then") or ""], **kept}
 
 
-@pytest.fixture
-def parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parser:
-    monkeypatch.setitem(STEPS, ("time", 1), _first_to_second)  # type: ignore[arg-type]
+def contract_file(folder: Path) -> Path:
     table = {
         "description": "Some.",
         "event_type": "time",
@@ -54,9 +54,15 @@ def parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parser:
         "earlier_versions": {"1": {"event_time": "at", "columns": FIRST}},
         "columns": SECOND,
     }
-    path = tmp_path / "schemas.json"
+    path = folder / "schemas.json"
     path.write_text(json.dumps({"description": "Some.", "tables": {"t": table}, "views": {}}))
-    return Parser(load_contract(path))
+    return path
+
+
+@pytest.fixture
+def parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parser:
+    monkeypatch.setitem(STEPS, ("time", 1), _first_to_second)  # type: ignore[arg-type]
+    return Parser(load_contract(contract_file(tmp_path)))
 
 
 def first(**changes: Any) -> dict[str, Any]:
@@ -101,3 +107,29 @@ def test_a_later_version_is_not_lifted(parser: Parser) -> None:
     quick = parser._read_quickly(raw)
     assert quick is not None
     assert orjson.loads(quick[-1]) == {"seen": "now"}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda columns: columns["more"]["fields"][0].update(pii=True),
+            '"more.schema_version" becomes more.schema_version, which has "pii"; mark it, too.',
+        ),
+        (
+            lambda columns: columns["notes"].update(pii=True),
+            '"at" becomes notes, which has "pii"; mark it, too.',
+        ),
+    ],
+)
+def test_what_becomes_personal_in_records_and_arrays_has_to_be_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], None], sentence: str
+) -> None:
+    monkeypatch.setitem(STEPS, ("time", 1), _first_to_second)  # type: ignore[arg-type]
+    path = contract_file(tmp_path)
+    content = json.loads(path.read_text())
+    change({column["name"]: column for column in content["tables"]["t"]["columns"]})
+    path.write_text(json.dumps(content))
+    with pytest.raises(ContractFileError) as refused:
+        load_contract(path)
+    assert str(refused.value) == f"schemas.json: tables.t.earlier_versions.1.columns: {sentence}"
