@@ -111,8 +111,10 @@ class _Insertion:
         while batch:
             if not patience.may_send():
                 return self._give_up(batch)
+            refused_count = len(self.errors)
             try:
                 insert_errors = self._request(batch)
+                again = self._settle(batch, insert_errors)
             except INSERT_ERRORS as error:
                 fault = fault_of(error)
                 if fault.kind in (Kind.ROWS, Kind.TOO_LARGE):
@@ -121,11 +123,11 @@ class _Insertion:
                 if not patience.may_send_again(fault, error):
                     return self._give_up(batch)
             except BaseException:
+                # Also an answer that cannot be read: else nobody would ever be let in again.
                 patience.undecided()
                 raise
             else:
-                refused_count = len(self.errors)
-                batch = self._settle(batch, insert_errors)
+                batch = again
                 # Rows that were only `stopped` by a refused one need not wait: it is gone.
                 if not batch or len(self.errors) > refused_count:
                     patience.answered()

@@ -6,6 +6,7 @@ import itertools
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apache_beam as beam
@@ -14,6 +15,7 @@ import pytest
 from apache_beam.testing.util import assert_that
 from google.cloud import bigquery
 
+from pipeline import sink_circuit
 from pipeline.bigquery_client import bigquery_client
 from pipeline.bigquery_faults import BigQueryUnavailable
 from pipeline.bigquery_insert import insert_rows
@@ -32,10 +34,12 @@ from tests.anomalies.test_alert_query import alert
 from tests.bigquery.sample_rows import INVALID, QUICK, ids, rows
 from tests.bigquery.stub_server import Answer, Request, StubBigQuery, error
 from tests.bigquery.test_bigquery_sink import NOW_US, clock, event, flatten
+from tests.bigquery.test_sink_circuit import Clock
 
 AWAY = error(503, "backendError", "try later")
-PAUSE_SECONDS = 0.3
-IMPATIENT = QUICK._replace(on_outage=CircuitSettings(retry_seconds=0.01, open_seconds=PAUSE_SECONDS))
+PAUSE_SECONDS = 30
+CIRCUIT = CircuitSettings(retry_seconds=0.01, open_seconds=PAUSE_SECONDS)
+IMPATIENT = QUICK._replace(on_outage=CIRCUIT)
 NEVER_AGAIN = QUICK._replace(on_outage=CircuitSettings(retry_seconds=0.01, open_seconds=3_600))
 _numbers = itertools.count()
 
@@ -57,6 +61,18 @@ def insert(table: str, count: int, settings: InsertSettings = IMPATIENT) -> Inse
 
 def unwritten(report: InsertReport) -> list[int]:
     return [each.position for each in report.unwritten]
+
+
+def open_circuit(stub: StubBigQuery, table: str) -> Clock:
+    """Open the circuit of a table with five requests. The clock of its pause stands still."""
+    clock = Clock()
+    key = (table, CIRCUIT)
+    sink_circuit._CIRCUITS[key] = sink_circuit.Circuit(*key, clock)
+    stub.rule = lambda request: AWAY
+    insert(table, 2, IMPATIENT._replace(max_batch_rows=1))
+    assert len(stub.requests) == 5
+    stub.rule = lambda request: None
+    return clock
 
 
 def test_a_request_is_sent_four_times_and_its_rows_are_given_up(stub: StubBigQuery, table: str) -> None:
@@ -113,14 +129,13 @@ def test_the_fifth_failure_in_a_row_opens_over_batches_and_nothing_more_is_sent(
 
 
 def test_after_the_pause_one_request_decides(stub: StubBigQuery, table: str) -> None:
+    pause = open_circuit(stub, table)
+    pause.go_on(PAUSE_SECONDS)
     stub.rule = lambda request: AWAY
-    insert(table, 2, IMPATIENT._replace(max_batch_rows=1))
-    assert len(stub.requests) == 5
-    time.sleep(PAUSE_SECONDS)
     report = insert(table, 2, IMPATIENT._replace(max_batch_rows=1))
     assert (len(stub.requests), unwritten(report)) == (6, [0, 1])
     assert [news.state for news in report.news] == ["ongoing"]
-    time.sleep(PAUSE_SECONDS)
+    pause.go_on(PAUSE_SECONDS)
     stub.rule = lambda request: None
     report = insert(table, 2)
     assert report.unwritten == ()
@@ -146,9 +161,8 @@ def test_who_has_waited_for_one_table_does_not_wait_for_the_next(stub: StubBigQu
 
 
 def test_that_lasts_for_a_pause(stub: StubBigQuery, dataset: str) -> None:
-    stub.rule = lambda request: AWAY
-    insert(f"{dataset}.orders", 1)
-    time.sleep(PAUSE_SECONDS)
+    pause = open_circuit(stub, f"{dataset}.orders")
+    pause.go_on(PAUSE_SECONDS)
     stub.script = [AWAY] * 3
     stub.rule = lambda request: None
     assert insert(f"{dataset}.alerts", 1).unwritten == ()
@@ -163,7 +177,7 @@ def test_a_table_that_is_missing_says_nothing_of_the_others(stub: StubBigQuery, 
 
 
 def test_a_retry_after_beyond_the_pause_is_not_waited_for(stub: StubBigQuery, table: str) -> None:
-    stub.rule = lambda request: error(503, "backendError", Retry_After="1")
+    stub.rule = lambda request: error(503, "backendError", Retry_After="31")
     assert unwritten(insert(table, 1)) == [0]
     assert len(stub.requests) == 1
 
@@ -186,18 +200,34 @@ def test_rows_that_bigquery_itself_fails_are_given_up_and_their_neighbours_writt
     assert stub.sent() == {"id-0": 1, "id-1": 4, "id-2": 1}
 
 
+@pytest.mark.parametrize("odd", [{"index": 7, "errors": [INVALID]}, {"errors": [INVALID]}], ids=["7", "none"])
+def test_a_probe_whose_answer_names_no_row_of_it_is_not_the_last_one(
+    odd: dict[str, object], stub: StubBigQuery, table: str
+) -> None:
+    open_circuit(stub, table).go_on(PAUSE_SECONDS)
+    stub.script = [Answer(200, orjson.dumps({"insertErrors": [odd]}))]
+    with pytest.raises(LookupError):
+        insert(table, 1)
+    report = insert(table, 1)
+    assert ([news.state for news in report.news], report.unwritten) == (["resolved"], ())
+
+
 def test_while_one_thread_probes_the_rows_of_others_are_given_up(stub: StubBigQuery, table: str) -> None:
-    stub.rule = lambda request: AWAY
-    insert(table, 2, IMPATIENT._replace(max_batch_rows=1))
-    time.sleep(PAUSE_SECONDS)
-    stub.rule = lambda request: Answer(200, b"{}", delay_seconds=0.3)
-    reports: list[InsertReport] = []
-    threads = [threading.Thread(target=lambda: reports.append(insert(table, 1))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(len(report.unwritten) for report in reports) == [0, 1, 1, 1]
+    open_circuit(stub, table).go_on(PAUSE_SECONDS)
+    asked, may_answer = threading.Event(), threading.Event()
+
+    def answered_when_told(request: Request) -> Answer:
+        asked.set()
+        may_answer.wait(10)
+        return Answer(200, b"{}")
+
+    stub.rule = answered_when_told
+    with ThreadPoolExecutor(1) as pool:
+        probe = pool.submit(insert, table, 1)
+        assert asked.wait(10)
+        assert [unwritten(insert(table, 1)) for _ in range(3)] == [[0]] * 3
+        may_answer.set()
+        assert probe.result().unwritten == ()
     assert len(stub.requests) == 6
 
 
