@@ -9,6 +9,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from pipeline.alerts import Alert, alert_message, alert_row
+from pipeline.bigquery_sink import CountInserts
 from pipeline.chunks import Chunk, GatherChunks
 from pipeline.clock import now_us
 from pipeline.outages import outage_alerts
@@ -41,6 +42,7 @@ class SendAlerts(beam.PTransform):
 class _Send(beam.DoFn):
     def __init__(self, settings: AlertSettings) -> None:
         self.settings = settings
+        self.metrics = CountInserts()
         self.sent = Metrics.counter("alerts", "alerts_sent")
 
     def process(self, alerts: list[Alert]) -> Iterator[list[Alert]]:
@@ -50,8 +52,10 @@ class _Send(beam.DoFn):
         told, unrecorded = list(alerts), alerts
         while unrecorded:
             rows = [alert_row(alert, run_id, emitted_at_us, dataset) for alert in unrecorded]
+            report = settings.tables.write("alerts", rows)
+            self.metrics.count(len(rows), report)
             # Of an outage of the table of alerts itself this step is the one to tell.
-            unrecorded = outage_alerts([settings.tables.write("alerts", rows)])
+            unrecorded = outage_alerts([report])
             told += unrecorded
         if settings.topic is not None:
             messages = [alert_message(alert, run_id, emitted_at_us, dataset) for alert in told]

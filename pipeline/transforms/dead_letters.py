@@ -14,6 +14,7 @@ from apache_beam.metrics import Metrics
 
 from pipeline import __version__
 from pipeline.bigquery_rows import Row
+from pipeline.bigquery_sink import CountInserts
 from pipeline.chunks import Chunk, GatherChunks
 from pipeline.elements import REPLAY_COUNT, ContractError, DeadLetter
 from pipeline.json_text import MAX_ERRORS
@@ -252,6 +253,7 @@ def _message_bytes(message: OutgoingMessage) -> int:
 class _Store(beam.DoFn):
     def __init__(self, settings: DeadLetterSettings) -> None:
         self.settings = settings
+        self.metrics = CountInserts()
 
     def process(self, letters: list[DeadLetter]) -> Iterator[Any]:
         rows = []
@@ -261,6 +263,7 @@ class _Store(beam.DoFn):
                 write_object(uri, letter.message.payload)
             rows.append(dead_letter_row(letter, uri))
         report = self.settings.tables.write("dead_letters", rows)
+        self.metrics.count(len(rows), report)
         yield letters
         yield from tell_outages(report)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,8 @@ from google.cloud import bigquery
 
 from pipeline.bigquery_client import bigquery_client
 from tests.bigquery.stub_server import StubBigQuery
+
+_datasets = itertools.count()
 
 
 @pytest.fixture
@@ -20,3 +23,14 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubBigQuery]:
 @pytest.fixture
 def stub_client(stub: StubBigQuery) -> bigquery.Client:
     return bigquery_client("local-shop")
+
+
+@pytest.fixture
+def dataset() -> str:
+    """A dataset of the test's own, and so circuits of its own."""
+    return f"local-shop.outage{next(_datasets)}"
+
+
+@pytest.fixture
+def table(dataset: str) -> str:
+    return f"{dataset}.orders"
