@@ -82,7 +82,7 @@ def letter_folder(root: str) -> str:
 
 
 def letter_rows_folder(root: str) -> str:
-    """Where runs without a warehouse keep their rows of dead_letters."""
+    """Where runs without a warehouse keep their rows of dead_letters, and others those of an outage."""
     return f"{root}/{TABLES_FOLDER}/{DEAD_LETTERS}"
 
 

@@ -39,6 +39,7 @@ def lake(tmp_path: Path) -> Path:
         "tables/dead_letters/a.jsonl": b"\n".join(
             [letter_row(1, MINE), letter_row(2, OTHERS), letter_row(3, None)]
         ),
+        "tables/dead_letters/loading/b.jsonl": b"\n".join([letter_row(5, MINE), letter_row(6, OTHERS)]),
         "dead_letters/date=2026-03-02/l3.bin": MINE,
         "dead_letters/date=2026-03-02/l4.bin": OTHERS,
         "tables/_load_metadata/a.jsonl": orjson.dumps({"md5": md5(archived), "bytes": 1, "run_id": "run"}),
@@ -59,6 +60,7 @@ def test_a_person_is_removed_from_a_lake_without_a_warehouse(lake: Path, tmp_pat
     archive = lake / "raw" / "a.jsonl.gz"
     assert gzip.decompress(archive.read_bytes()) == OTHERS + b"\n"
     assert (lake / "tables/dead_letters/a.jsonl").read_bytes() == letter_row(2, OTHERS)
+    assert (lake / "tables/dead_letters/loading/b.jsonl").read_bytes() == letter_row(6, OTHERS)
     assert [path.name for path in lake.glob("dead_letters/*/*")] == ["l4.bin"]
     loads = [orjson.loads(path.read_bytes()) for path in sorted(lake.glob("tables/_load_metadata/*"))]
     new = archive.read_bytes()

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from pipeline.erase.lake import letter_folder, letter_rows_folder
 from pipeline.erase.options import FLAGS
 from pipeline.flags import Flag
 from tests.contract.messages import CONTRACT
@@ -32,6 +33,21 @@ def test_every_marked_column_is_named_as_marked() -> None:
     marked = " ".join(line.split("|")[1] for line in section.splitlines()[2:])
     names = {path[-1] for _, path, _ in personal_columns(CONTRACT)}
     assert {name for name in names if f"{name}`" not in marked} == set()
+
+
+def test_dead_letters_that_are_loaded_after_an_outage_stay_where_retention_and_erasure_find_them() -> None:
+    outages = (REPOSITORY / "docs/outages.md").read_text(encoding="utf-8")
+    places = re.findall(r"gs://BUCKET/(\S*dead_letters/[\w/]*)", outages)
+    assert len(places) == 3
+    (prefixes,) = re.findall(
+        r"var\.dead_letter_days\s+matches_prefix = \[(.*)\]",
+        (REPOSITORY / "terraform/storage.tf").read_text(encoding="utf-8"),
+    )
+    deleted = re.findall(r'"([^"]+)"', prefixes)
+    erased = (letter_rows_folder("").lstrip("/") + "/", letter_folder("").lstrip("/") + "/")
+    for place in places:
+        assert place.startswith(tuple(deleted))
+        assert place.startswith(erased)
 
 
 def test_every_variable_of_the_retention_is_in_the_table() -> None:
