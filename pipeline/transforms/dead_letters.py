@@ -16,7 +16,7 @@ from pipeline import __version__
 from pipeline.bigquery_rows import Row
 from pipeline.bigquery_sink import CountInserts
 from pipeline.chunks import Chunk, GatherChunks
-from pipeline.elements import REPLAY_COUNT, ContractError, DeadLetter
+from pipeline.elements import REPLAY_COUNT, REPLAYED_STAGE, ContractError, DeadLetter
 from pipeline.json_text import MAX_ERRORS
 from pipeline.objects import write_object
 from pipeline.outages import OUTAGES, tell_outages
@@ -123,8 +123,10 @@ _known_fingerprint = lru_cache(maxsize=4_096)(_fingerprint)
 
 
 def replay_count(letter: DeadLetter) -> int:
-    """How often the message has been replayed, as its attribute says."""
-    text = letter.message.attributes.get(REPLAY_COUNT, "")
+    """How often the message has been replayed, as its attributes say."""
+    attributes = letter.message.attributes
+    # Of 100 attributes there may be room for one of the two.
+    text = attributes.get(REPLAY_COUNT) or attributes.get(REPLAYED_STAGE, "").rpartition(":")[2]
     return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else 0
 
 

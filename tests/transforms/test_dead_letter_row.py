@@ -114,6 +114,11 @@ def test_replay_count_is_digits_or_nothing(text: str, count: int) -> None:
     assert replay_count(dead_letter(attributes={"replay_count": text})) == count
 
 
+def test_replay_count_is_known_where_only_the_stage_had_room() -> None:
+    assert replay_count(dead_letter(attributes={"replayed_stage": "bigquery_unavailable:2"})) == 2
+    assert replay_count(dead_letter(attributes={"replayed_stage": "bigquery"})) == 0
+
+
 @pytest.mark.parametrize(("size", "in_lake"), [(1_000_000, False), (1_000_001, True)])
 def test_a_payload_over_a_megabyte_lies_in_the_lake(size: int, in_lake: bool) -> None:
     letter = dead_letter(b"x" * size)
