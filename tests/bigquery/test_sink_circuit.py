@@ -166,6 +166,19 @@ def test_the_states_of_an_outage_are_one_alert_and_another_outage_is_another(
     assert len({alert.window_start_us for alert in alerts[:3]}) == 3
 
 
+def test_what_one_worker_resolves_another_may_go_on_with(clock: Clock) -> None:
+    """docs/outages.md says what is to be looked at instead."""
+    one, other = (Circuit(TABLE, SETTINGS, clock) for _ in range(2))
+    fail(one, 5)
+    fail(other, 5)
+    clock.go_on(30)
+    succeed(one)
+    fail(other)
+    alerts = [outage_alert(news) for circuit in (one, other) for news in circuit.take_news()]
+    assert [alert.state for alert in alerts] == ["open", "resolved", "open", "ongoing"]
+    assert len({alert.alert_id for alert in alerts}) == 1
+
+
 def test_an_alert_says_what_happens_and_what_to_do(circuit: Circuit, clock: Clock) -> None:
     fail(circuit, 5)
     clock.go_on(95)
