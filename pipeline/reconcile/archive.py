@@ -31,10 +31,15 @@ def read_published(
 def identified(message: RawMessage, parser: Parser, numbers: Iterator[int]) -> Message:
     """What a message is; one without an id of its own is named by its file and a number."""
     is_named = message.message_id is not None
-    message_id = message.message_id or f"{message.file}, number {next(numbers)} without an id"
+    message_id = message.message_id or f"{_printable(message.file)}, number {next(numbers)} without an id"
     try:
         table, event_id, _, event_time_us, _, _ = parser.validate(message)
     except Rejected as refusal:
         return Message(message_id, refusal.event_type or UNKNOWN, None, message.publish_time_us, is_named)
     time_us = event_time_us if message.publish_time_us is None else message.publish_time_us
     return Message(message_id, table.event_type, event_id, time_us, is_named)
+
+
+def _printable(path: str | None) -> str:
+    # A file of this machine may have any bytes for a name, and SQLite takes text alone.
+    return (path or "a file").encode("utf-8", "backslashreplace").decode()
