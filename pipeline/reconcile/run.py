@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.clock import now_us
@@ -25,6 +25,8 @@ from pipeline.reconcile.warehouse import Warehouse
 from pipeline.rfc3339 import MAX_US, MIN_US
 from pipeline.transforms.parsing import parser_of
 
+MAX_LOOKUPS = 20
+"""Questions for ids of missing messages. Each reads the ids of a whole table: if more, they are read once."""
 MAX_NAMED = 20
 """Windows that the ledger lacks, for which ids are looked up: each is two questions."""
 
@@ -138,7 +140,11 @@ def _compare_ids(
     steps.now = "reading the ids of dead_letters"
     scratch.add_letters(warehouse.letter_ids(span))
     steps.now = "looking for what is missing"
-    for events, message_ids in scratch.missing_ids(ends_s):
+    missing = scratch.find_missing(ends_s)
+    if sum(missing.values()) > MAX_LOOKUPS * LOOKUP_IDS:
+        _read_all_ids(warehouse, scratch, missing, steps)
+        return scratch.archive()
+    for events, message_ids in scratch.missing_ids():
         for event_type in warehouse.tables:
             ids = [event_id for kind, event_id in events if kind == event_type]
             if ids:
@@ -146,3 +152,13 @@ def _compare_ids(
         for start in range(0, len(message_ids), LOOKUP_IDS):
             scratch.add_letters(warehouse.known_letters(message_ids[start : start + LOOKUP_IDS]))
     return scratch.archive()
+
+
+def _read_all_ids(warehouse: Warehouse, scratch: Scratch, missing: Mapping[str, int], steps: _Steps) -> None:
+    for event_type, number in missing.items():
+        if event_type in warehouse.tables:
+            table = warehouse.tables[event_type]
+            steps.now = f"reading all ids of {table}, since {number:,} messages are missing"
+            scratch.add_rows(event_type, warehouse.known_events(event_type))
+    steps.now = "reading all ids of dead_letters"
+    scratch.add_letters(warehouse.known_letters())

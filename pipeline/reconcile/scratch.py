@@ -105,34 +105,45 @@ class Scratch:
         self._database.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def add_rows(self, event_type: str, rows: Iterable[tuple[str, int | None]]) -> None:
-        """Take in (event_id, publish time in µs) of an event table; None for rows outside of the range."""
+        """Take in (event_id, publish time in µs) of an event table.
+
+        No time if it is outside of the range: such a row is kept only if the files have its event.
+        """
         self._database.executemany(
-            "INSERT INTO landed VALUES (?, ?, ?)",
+            """INSERT INTO landed SELECT ?1, ?2, ?3 WHERE ?3 IS NOT NULL OR EXISTS (
+                 SELECT 1 FROM messages WHERE event_type = ?1 AND event_id = ?2)""",
             ((event_type, event_id, None if us is None else self._start_s(us)) for event_id, us in rows),
         )
 
     def add_letters(self, letters: Iterable[tuple[str, str, str, int | None]]) -> None:
-        """Take in (message_id, event type, stage, publish time in µs); no time if outside of the range."""
+        """Take in (message_id, event type, stage, publish time in µs).
+
+        No time if it is outside of the range: such a letter is kept only if the files have its message.
+        """
         self._database.executemany(
-            "INSERT INTO letters VALUES (?, ?, ?, ?)",
+            """INSERT INTO letters SELECT ?1, ?2, ?3, ?4 WHERE ?4 IS NOT NULL OR EXISTS (
+                 SELECT 1 FROM messages WHERE message_id = ?1)""",
             (
                 (message_id, event_type, stage in STAGES, None if us is None else self._start_s(us))
                 for message_id, event_type, stage, us in letters
             ),
         )
 
-    def missing_ids(self, until_s: int | None) -> Iterator[tuple[list[tuple[str, str]], list[str]]]:
-        """([(event type, event id)], [message id]) of what is missing in windows that end by `until_s`.
-
-        In batches for a question each: what is outside of the range may account for them.
-        """
+    def find_missing(self, until_s: int | None) -> dict[str, int]:
+        """How many messages are missing in windows that end by `until_s`, by event type."""
         self._database.executescript(f"{_INDEXES} BEGIN;")  # it commits what is open
         # A copy: what is found is added to the tables that the question reads.
         self._database.execute(f"CREATE TEMP TABLE unseen AS {_MISSING}", self._range)
         ends = -1 if until_s is None else until_s - self._window_seconds
-        rows = self._database.execute(
-            "SELECT * FROM unseen WHERE start_s IS NULL OR start_s <= ? ORDER BY rowid", (ends,)
-        )
+        self._database.execute("DELETE FROM unseen WHERE start_s > ?", (ends,))
+        return dict(self._ask("SELECT event_type, COUNT(*) FROM unseen GROUP BY event_type"))
+
+    def missing_ids(self) -> Iterator[tuple[list[tuple[str, str]], list[str]]]:
+        """([(event type, event id)], [message id]) of what was found to be missing.
+
+        In batches for a question each: what is outside of the range may account for them.
+        """
+        rows = self._database.execute("SELECT * FROM unseen ORDER BY rowid")
         while batch := list(islice(rows, LOOKUP_IDS)):
             events = sorted({(kind, event_id) for _, kind, event_id, _, _ in batch if event_id is not None})
             message_ids = {message_id for message_id, *_ in batch}

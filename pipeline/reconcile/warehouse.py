@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from google.cloud import bigquery
@@ -79,18 +80,26 @@ class Warehouse(Questions):
         if view not in self._views:
             return
         named = "event_id" if column == "event_id" else "message_id"
+        # A view that is wrong may show everything twice: no more ids come than a finding names.
         question = f"""
-            SELECT {column}, MIN({named}) AS named, MIN({START_US}) AS starts_us
-            FROM {self.name(view)} WHERE publish_time >= @since AND publish_time < @until
-            GROUP BY {column} HAVING COUNT(*) > 1"""
-        repeats: dict[int, list[str]] = {}
-        for row in self.ask(question, span.parameters()):
-            repeats.setdefault(row["starts_us"] // 1_000_000, []).append(row["named"] or "")
-        for starts_s, found in sorted(repeats.items()):
-            said = f"{view} shows some more than once: it is not the view of schemas.json."
-            ids = tuple(sorted(filter(None, found))[:MAX_IDS])
+            WITH repeated AS (
+              SELECT {column}, MIN({named}) AS named, MIN({START_US}) AS starts_us
+              FROM {self.name(view)} WHERE publish_time >= @since AND publish_time < @until
+              GROUP BY {column} HAVING COUNT(*) > 1),
+            numbered AS (
+              SELECT starts_us, named, COUNT(*) OVER (PARTITION BY starts_us) AS n,
+                ROW_NUMBER() OVER (PARTITION BY starts_us ORDER BY IF(named IS NULL, 1, 0), named) AS number
+              FROM repeated)
+            SELECT starts_us, named, n FROM numbered WHERE number <= {MAX_IDS}
+            ORDER BY starts_us, number"""
+        said = f"{view} shows some more than once: it is not the view of schemas.json."
+        answer = self.ask(question, span.parameters())
+        for (starts_us, count), rows in groupby(answer, lambda row: (row["starts_us"], row["n"])):
+            ids = tuple(row["named"] for row in rows if row["named"] is not None)
             message_ids, event_ids = ((), ids) if column == "event_id" else (ids, ())
-            yield Finding(SHOWN_TWICE, event_type, starts_s, len(found), said, message_ids, event_ids)
+            yield Finding(
+                SHOWN_TWICE, event_type, starts_us // 1_000_000, count, said, message_ids, event_ids
+            )
 
     def event_ids(self, span: Span, event_type: str) -> Iterator[tuple[str, int]]:
         """(event_id, publish time in µs) of the rows of a table."""
@@ -106,9 +115,11 @@ class Warehouse(Questions):
             "(publish_time IS NULL OR publish_time >= @since AND publish_time < @until)", span.parameters()
         )
 
-    def known_letters(self, message_ids: list[str]) -> Iterator[tuple[str, str, str, int | None]]:
-        """Those of the messages that are dead letters, whenever that was."""
-        found = self._letter_ids("message_id IN UNNEST(@ids)", [strings("ids", message_ids)])
+    def known_letters(
+        self, message_ids: list[str] | None = None
+    ) -> Iterator[tuple[str, str, str, int | None]]:
+        """Those of the messages that are dead letters, whenever that was; None: of all."""
+        found = self._letter_ids(*_among("message_id", message_ids))
         for message_id, event_type, stage, _ in found:
             yield message_id, event_type, stage, None
 
@@ -122,12 +133,12 @@ class Warehouse(Questions):
         for row in self.ask(question, parameters):
             yield row["message_id"], row["event_type"], row["stage"], row["us"]
 
-    def known_events(self, event_type: str, event_ids: list[str]) -> Iterator[tuple[str, None]]:
-        """Those of the events that are in their table, whenever they were published."""
+    def known_events(self, event_type: str, event_ids: list[str] | None = None) -> Iterator[tuple[str, None]]:
+        """Those of the events that are in their table, whenever they were published; None: of all."""
+        condition, parameters = _among("event_id", event_ids)
         question = f"""
-            SELECT DISTINCT event_id FROM {self.name(self.tables[event_type])}
-            WHERE event_id IN UNNEST(@ids)"""
-        for row in self.ask(question, [strings("ids", event_ids)]):
+            SELECT DISTINCT event_id FROM {self.name(self.tables[event_type])} WHERE {condition}"""
+        for row in self.ask(question, parameters):
             yield row["event_id"], None
 
     def some_ids(self, key: Key, window_seconds: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -146,3 +157,8 @@ class Warehouse(Questions):
             SELECT DISTINCT event_id AS id FROM {self.name(self.tables[key.event_type])}
             WHERE {condition} ORDER BY id LIMIT {MAX_IDS}"""
         return message_ids, tuple(row["id"] for row in self.ask(question, window))
+
+
+def _among(column: str, values: list[str] | None) -> tuple[str, list[Any]]:
+    """A condition in SQL, and its parameters."""
+    return ("TRUE", []) if values is None else (f"{column} IN UNNEST(@ids)", [strings("ids", values)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,10 @@ def test_a_message_is_what_the_pipelines_parser_takes_it_for() -> None:
     assert of(good, named, "m1", None) == Message("m1", "order", "e1", soon_us)
     assert of(b"{}", named, "m2", soon_us) == Message("m2", "order", None, soon_us)
     assert of(b"{}", {}, "m3", None) == Message("m3", "unknown", None, None)
+    unnamed = identified(
+        RawMessage(b"{}", {}, None, 7, os.fsdecode(b"\xff.jsonl")), parser, itertools.count(1)
+    )
+    assert unnamed.message_id == "\\udcff.jsonl, number 1 without an id"
     assert of(b"{}", {}, None, 7) == Message("a.jsonl, number 1 without an id", "unknown", None, 7, False)
 
 
@@ -153,7 +158,8 @@ def test_what_lies_outside_of_the_range_accounts_for_messages_and_is_not_judged(
         scratch.add_messages(messages)
         scratch.add_rows("order", [("e-strange", at_12_s)])
         scratch.add_letters([("m-strange", "unknown", "parse", at_17_s)])
-        (unseen,) = scratch.missing_ids(20)
+        assert scratch.find_missing(20) == {"order": 4, "unknown": 1}
+        (unseen,) = scratch.missing_ids()
         assert unseen == (
             [("order", "e-gone"), ("order", "e-late"), ("order", "e-repeated")],
             ["again", "first", "gone", "gone-again", "late", "letter"],
@@ -173,4 +179,15 @@ def test_what_lies_outside_of_the_range_accounts_for_messages_and_is_not_judged(
 def test_only_finished_windows_are_looked_for_elsewhere(tmp_path: Path) -> None:
     with Scratch(tmp_path, 5, 0, 20) as scratch:
         scratch.add_messages([Message("a", "order", "e1", 3_000_000), Message("b", "order", "e2", 7_000_000)])
-        assert list(scratch.missing_ids(9)) == [([("order", "e1")], ["a"])]
+        assert scratch.find_missing(9) == {"order": 1}
+        assert list(scratch.missing_ids()) == [([("order", "e1")], ["a"])]
+
+
+def test_what_lies_outside_of_range_and_files_takes_no_room(tmp_path: Path) -> None:
+    with Scratch(tmp_path, 5, 0, 20) as scratch:
+        scratch.add_messages([Message("a", "order", "e1", 3_000_000)])
+        scratch.find_missing(20)
+        scratch.add_rows("order", ((f"elsewhere-{number}", None) for number in range(20_000)))
+        scratch.add_letters((f"elsewhere-{number}", "order", "parse", None) for number in range(20_000))
+        scratch.archive()  # which writes to the disk
+        assert (tmp_path / "ids.sqlite").stat().st_size < 100_000
