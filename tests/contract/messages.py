@@ -43,6 +43,24 @@ _ACTIVITY = {
     "metadata": {"referrer": "https://search.example/?q=a:b", "price": 3},
 }
 GOOD: dict[str, dict[str, Any]] = {"order": _ORDER, "inventory": _INVENTORY, "user_activity": _ACTIVITY}
+_FIRST_ACTIVITY: dict[str, Any] = {
+    "user_id": "u-1",
+    "event_type": "view_product",
+    "product_id": "p-1",
+    "price": 3.5,
+    "event_time": "2024-05-01T12:00:00Z",
+}
+_SECOND_ACTIVITY: dict[str, Any] = {
+    **_FIRST_ACTIVITY,
+    "session_id": "s-1",
+    "category": "mugs",
+    "quantity": 2,
+    "user_segment": "new",
+}
+GOOD_EARLIER: dict[tuple[str, int], dict[str, Any]] = {
+    ("user_activity", 1): _FIRST_ACTIVITY,
+    ("user_activity", 2): _SECOND_ACTIVITY,
+}
 
 
 def good(event_type: str = "order", /, **changes: Any) -> dict[str, Any]:

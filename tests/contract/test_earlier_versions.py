@@ -21,7 +21,17 @@ from pipeline.migrations import migrate
 from pipeline.parse import Parser
 from pipeline.projections import json_schema
 from pipeline.validation import TableValidator
-from tests.contract.messages import CONTRACT, PARSER, PROCESSED_US, good, message, refusal, row, verdict
+from tests.contract.messages import (
+    CONTRACT,
+    GOOD_EARLIER,
+    PARSER,
+    PROCESSED_US,
+    good,
+    message,
+    refusal,
+    row,
+    verdict,
+)
 from tests.contract.oracle import places_and_rules
 from tests.contract.strategies import change, spelled, valid_event
 
@@ -30,14 +40,7 @@ EARLIER = {str(table.schema_version): table for table in TABLE.earlier_versions}
 SCHEMAS = {version: json_schema(table) for version, table in EARLIER.items()}
 CURRENT = TableValidator(TABLE)
 
-FIRST: dict[str, Any] = {
-    "user_id": "u-1",
-    "event_type": "view_product",
-    "product_id": "p-1",
-    "price": 3.5,
-    "event_time": "2024-05-01T12:00:00Z",
-}
-SECOND = {**FIRST, "session_id": "s-1", "category": "mugs", "quantity": 2, "user_segment": "new"}
+FIRST, SECOND = GOOD_EARLIER["user_activity", 1], GOOD_EARLIER["user_activity", 2]
 DETAILS = {"product_id": "p-1", "price": 3.5, "session_id": "s-1", "category": "mugs", "quantity": 2}
 OF_VERSION = {"1": FIRST, "2": SECOND}
 

@@ -31,7 +31,7 @@ def test_default_of_a_flag_is_told(flag: Flag) -> None:
 def test_every_marked_column_is_named_as_marked() -> None:
     section = TEXT.split("| marked |")[1].split("\n\n")[0]
     marked = " ".join(line.split("|")[1] for line in section.splitlines()[2:])
-    names = {path[-1] for _, path, _ in personal_columns(CONTRACT)}
+    names = {personal.path[-1] for personal in personal_columns(CONTRACT)}
     assert {name for name in names if f"{name}`" not in marked} == set()
 
 

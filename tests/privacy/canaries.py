@@ -1,4 +1,5 @@
-"""Payloads with a canary in every personal column of a contract: whole, broken, cut off, misplaced."""
+"""Payloads with a canary in every personal column of a contract and of its earlier versions: whole, broken,
+cut off, misplaced."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from pipeline.contract import Column, Contract
-from tests.contract.messages import good
+from pipeline.contract import Column, Contract, Table
+from pipeline.validation import TableValidator
+from tests.contract.messages import GOOD_EARLIER, good
 
 TEXT = "canary-Zy7Kq"
 NUMBER = 73_519_024_681_357
@@ -26,14 +28,48 @@ class Canary(NamedTuple):
     name: str
     event_type: str
     payload: bytes
+    version: int | None = None
+    """Which earlier schema version its event is of; None: the current one."""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What is said beside the payload."""
+        said = {} if self.version is None else {"schema_version": str(self.version)}
+        return {"event_type": self.event_type, **said}
 
 
-def personal_columns(contract: Contract) -> list[tuple[str, Path, Column]]:
-    """(event type, path, column) of every column of an event table that is marked."""
+class Personal(NamedTuple):
+    """A column of an event table that is marked, or of an earlier version of it."""
+
+    table: Table
+    version: int | None
+    path: Path
+    column: Column
+
+    @property
+    def place(self) -> str:
+        """Such as `shipping_address.city`, `version 1 user_id`."""
+        return f"{'' if self.version is None else f'version {self.version} '}{'.'.join(self.path)}"
+
+    def good(self) -> dict[str, Any]:
+        """A good event of the column's table."""
+        event_type = self.table.event_type or ""
+        return good(event_type) if self.version is None else dict(GOOD_EARLIER[event_type, self.version])
+
+    def canary(self, name: str, event: dict[str, Any] | bytes) -> Canary:
+        """`event` as a canary, whose name begins with the column's place."""
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        return Canary(f"{self.place} {name}", self.table.event_type or "", payload, self.version)
+
+
+def personal_columns(contract: Contract) -> list[Personal]:
+    """All that are marked, event type by event type."""
+    tables = [contract.table_of(event_type) for event_type in contract.event_types]
     return [
-        (event_type, path, column)
-        for event_type in contract.event_types
-        for path, column in _marked(contract.table_of(event_type).columns, ())
+        Personal(each, None if each is table else each.schema_version, path, column)
+        for table in tables
+        for each in (table, *table.earlier_versions)
+        for path, column in _marked(each.columns, ())
     ]
 
 
@@ -58,32 +94,36 @@ def with_value(event: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
 
 def accepted(contract: Contract) -> Iterator[Canary]:
     """Good events, a canary in each personal column that takes a text."""
-    for event_type, path, column in personal_columns(contract):
+    for personal in personal_columns(contract):
+        column = personal.column
         if column.type == "STRING" and not column.check.keys() - {"minLength", "maxLength"}:
-            yield _as_json(f"{'.'.join(path)} is good", event_type, with_value(good(event_type), path, TEXT))
+            yield personal.canary("is good", with_value(personal.good(), personal.path, TEXT))
 
 
 def refused(contract: Contract) -> Iterator[Canary]:
     """Payloads that are refused, with a canary that is at or near a personal column."""
-    for event_type, path, column in personal_columns(contract):
-        base, place = good(event_type), ".".join(path)
-        for kind, value in _wrong_values(column).items():
-            yield _as_json(f"{place} is {kind}", event_type, with_value(base, path, value))
-        whole = _as_json(place, event_type, with_value(base, path, TEXT))
+    for personal in personal_columns(contract):
+        base, path, judge = personal.good(), personal.path, TableValidator(personal.table)
+        for kind, value in _wrong_values(personal.column).items():
+            changed = with_value(base, path, value)
+            # A FLOAT takes a fraction, and a pattern may fit the canary.
+            if any(judge.faults(changed)):
+                yield personal.canary(f"is {kind}", changed)
+        whole = personal.canary("", with_value(base, path, TEXT))
         for kind, payload in _broken_texts(whole.payload, path[-1]).items():
-            yield Canary(f"{place} in {kind}", event_type, payload)
+            yield personal.canary(f"in {kind}", payload)
         for length in range(1, len(path)):
             for value in (TEXT, [TEXT], NUMBER):
                 changed = with_value(base, path[:length], value)
-                yield _as_json(f"{'.'.join(path[:length])} is {value!r}", event_type, changed)
+                yield personal.canary(f"has {value!r} in place of {path[length - 1]}", changed)
         misspelt = (*path[:-1], f"{path[-1]}_")
-        yield _as_json(f"{place} is misspelt", event_type, with_value(base, misspelt, TEXT))
+        yield personal.canary("is misspelt", with_value(base, misspelt, TEXT))
         key = (*path[:-1], f"{TEXT}@example.com")
-        yield _as_json(f"a key beside {place}", event_type, with_value(base, key, 1))
-        yield _as_json(f"an object beside {place}", event_type, with_value(base, key, {TEXT: [TEXT]}))
-        for neighbour in _neighbours(contract.table_of(event_type).columns, path):
+        yield personal.canary("has a key beside it", with_value(base, key, 1))
+        yield personal.canary("has an object beside it", with_value(base, key, {TEXT: [TEXT]}))
+        for neighbour in _neighbours(personal.table.columns, path):
             changed = with_value(with_value(base, path, ""), neighbour, {path[-1]: TEXT})
-            yield _as_json(f"{place} is in {'.'.join(neighbour)}", event_type, changed)
+            yield personal.canary(f"is in {'.'.join(neighbour)}", changed)
 
 
 def _wrong_values(column: Column) -> dict[str, Any]:
@@ -137,7 +177,3 @@ def _neighbours(columns: tuple[Column, ...], path: Path) -> Iterator[Path]:
     for column in columns:
         if column.set_by is None and column.name != path[0] and not column.pii:
             yield (column.name,)
-
-
-def _as_json(name: str, event_type: str, event: dict[str, Any]) -> Canary:
-    return Canary(name, event_type, json.dumps(event).encode())
