@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     flags = parser.parse_args(arguments)
     _empty(flags.output, parser)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _break_off)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH_OF_A_FILE
@@ -54,6 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for sentence in sentences(results):
         console.print(sentence, soft_wrap=True)
     return 1 if any(result.failures for result in results) else 0
+
+
+def _break_off(number: int, frame: object) -> None:
+    """End everything in order, undisturbed by the next signal."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _empty(output: Path, parser: argparse.ArgumentParser) -> None:

@@ -40,13 +40,8 @@ class NoAnswer(Exception):
 
 
 Forward = Callable[[Request], Answer]
-Rule = Callable[[Request, Forward], Answer]
-"""Decides what a request gets; raises NoAnswer for nothing at all."""
-
-
-def pass_on(request: Request, forward: Forward) -> Answer:
-    """The rule without a fault."""
-    return forward(request)
+Rule = Callable[[Request, Forward], Answer | None]
+"""Decides what a request gets: None if the fault does not concern it; raises NoAnswer for nothing at all."""
 
 
 class HttpProxy:
@@ -58,9 +53,9 @@ class HttpProxy:
         """Serve at once; `observe` sees what the emulator itself has answered, whatever the client gets."""
         self._upstream = upstream
         self._observe = observe
-        self._rule: Rule = pass_on
+        self._rule: Rule | None = None
         self.faults = 0
-        """Requests that a rule was asked about while a fault was on."""
+        """Requests that a fault concerned, or that the emulator did not answer."""
         handler = type("_Handler", (_Handler,), {"proxy": self})
         self._server = http.server.ThreadingHTTPServer((HOST, 0), handler)
         self._server.daemon_threads = True
@@ -74,7 +69,7 @@ class HttpProxy:
         try:
             yield
         finally:
-            self._rule = pass_on
+            self._rule = None
 
     def close(self) -> None:
         """Take no more requests."""
@@ -84,9 +79,15 @@ class HttpProxy:
     def answer(self, request: Request) -> Answer:
         """Raises NoAnswer, also where the emulator gives none."""
         rule = self._rule
-        if rule is not pass_on:
+        try:
+            answer = None if rule is None else rule(request, self._forward)
+            if answer is None:
+                return self._forward(request)
+        except NoAnswer:
             self.faults += 1
-        return rule(request, self._forward)
+            raise
+        self.faults += 1
+        return answer
 
     def _forward(self, request: Request) -> Answer:
         connection = http.client.HTTPConnection(self._upstream, timeout=_UPSTREAM_TIMEOUT_SECONDS)
@@ -145,10 +146,12 @@ def always(answer: Answer) -> Rule:
     return lambda request, forward: answer
 
 
-def never(over: threading.Event) -> Rule:
-    """Take the request and say nothing until the fault is `over`, then hang up."""
+def never(over: threading.Event, met: threading.Event | None = None) -> Rule:
+    """Take the request and say nothing until the fault is `over`, then hang up; set `met` at the first."""
 
     def rule(request: Request, forward: Forward) -> Answer:
+        if met is not None:
+            met.set()
         over.wait()
         raise NoAnswer
 

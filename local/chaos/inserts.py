@@ -66,9 +66,9 @@ def error(status: int, reason: str) -> Answer:
 def for_inserts(rule: Rule, is_hit: Callable[[str], bool] = lambda table: True) -> Rule:
     """Let `rule` decide about inserts into tables that are hit, and pass everything else on."""
 
-    def narrowed(request: Request, forward: Forward) -> Answer:
+    def narrowed(request: Request, forward: Forward) -> Answer | None:
         table = inserted_table(request)
-        return rule(request, forward) if table is not None and is_hit(table) else forward(request)
+        return rule(request, forward) if table is not None and is_hit(table) else None
 
     return narrowed
 
@@ -76,12 +76,12 @@ def for_inserts(rule: Rule, is_hit: Callable[[str], bool] = lambda table: True) 
 def refuse_rows(is_bad: Callable[[str], bool]) -> Rule:
     """Refuse the rows whose insert id is bad, and let their neighbours in, as skipInvalidRows asks."""
 
-    def rule(request: Request, forward: Forward) -> Answer:
+    def rule(request: Request, forward: Forward) -> Answer | None:
         document: dict[str, Any] = orjson.loads(request.body)
         rows = document["rows"]
         bad = [index for index, row in enumerate(rows) if is_bad(row["insertId"])]
         if not bad:
-            return forward(request)
+            return None
         document["rows"] = [row for index, row in enumerate(rows) if index not in set(bad)]
         if document["rows"]:
             answer = forward(request._replace(body=orjson.dumps(document)))

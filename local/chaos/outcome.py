@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from local.chaos.expected import EventKey, Expected
@@ -25,6 +26,8 @@ class Outcome(NamedTuple):
     unexpected: int
     """Rows and letters in the views that belong to nothing that was published."""
     losses: dict[str, int]
+    acknowledged_and_lost: int
+    """Events without a row though Pub/Sub has forgotten every message of theirs: nobody brings them again."""
     duplicated_in_lake: int
     ledger: dict[str, int]
     """What data_quality_metrics_latest says; after a crash it is not exact."""
@@ -33,12 +36,17 @@ class Outcome(NamedTuple):
     """Alerts in the table that are not on the topic."""
 
 
-NOTHING = Outcome(0, 0, 0, 0, 0, 0, 0, {}, 0, {}, 0, 0)
+NOTHING = Outcome(0, 0, 0, 0, 0, 0, 0, {}, 0, 0, {}, 0, 0)
 """Of a trial that was not played."""
 
 
-def collect(site: Site, expected: Expected, lake: Counter[EventKey]) -> Outcome:
-    """Read tables, views, queue and lake, past all proxies, and compare."""
+def collect(
+    site: Site, expected: Expected, lake: Counter[EventKey], acknowledged: Collection[str]
+) -> Outcome:
+    """Read tables, views, queue and lake, past all proxies, and compare.
+
+    `acknowledged` are the ids of messages whose acknowledgement has reached Pub/Sub.
+    """
     raw, view = _events(site, expected, ""), _events(site, expected, "_deduplicated")
     letters, letters_view = _letters(site, ""), _letters(site, "_deduplicated")
     on_topic = {
@@ -72,10 +80,21 @@ def collect(site: Site, expected: Expected, lake: Counter[EventKey]) -> Outcome:
         unexpected=sum(event not in expected.events for event in view)
         + sum(message_id not in payloads for message_id in kept),
         losses=losses,
+        acknowledged_and_lost=acknowledged_and_lost(expected.events, view, acknowledged),
         duplicated_in_lake=_repeats(lake),
         ledger=_ledger(site),
         alerts_recorded=recorded,
         alerts_untold=untold,
+    )
+
+
+def acknowledged_and_lost(
+    events: Mapping[EventKey, Sequence[str]], rows: Collection[EventKey], acknowledged: Collection[str]
+) -> int:
+    """Count the events without a row, each given with its messages, all of which are acknowledged."""
+    return sum(
+        event not in rows and all(message_id in acknowledged for message_id in message_ids)
+        for event, message_ids in events.items()
     )
 
 

@@ -33,13 +33,8 @@ class Refusal(Exception):
 
 
 Forward = Callable[[bytes], bytes]
-Rule = Callable[[str, bytes, Forward], bytes]
-"""(method, request, how to pass it on) -> answer; raises Refusal."""
-
-
-def pass_on(method: str, request: bytes, forward: Forward) -> bytes:
-    """The rule without a fault."""
-    return forward(request)
+Rule = Callable[[str, bytes, Forward], bytes | None]
+"""(method, request, how to pass it on) -> answer, None if the fault does not concern it; raises Refusal."""
 
 
 class PubsubProxy:
@@ -52,11 +47,12 @@ class PubsubProxy:
         self._lock = threading.Lock()
         self._message_of: dict[str, str] = {}
         self._acknowledged_at: dict[str, float] = {}
-        self._rule: Rule = pass_on
+        self._rule: Rule | None = None
+        self._is_cut = False
         self._port = 0
         self.deliveries = 0
         self.faults = 0
-        """Calls that a rule was asked about while a fault was on."""
+        """Calls that a fault concerned, that were cut off, or that came to a topic that is not there."""
         self.open()
 
     @property
@@ -71,9 +67,11 @@ class PubsubProxy:
         self._port = server.add_insecure_port(f"{HOST}:{self._port}")
         server.start()
         self._server = server
+        self._is_cut = False
 
     def cut(self) -> None:
         """Break all connections and take no new ones until `open`."""
+        self._is_cut = True
         self._server.stop(grace=None).wait()
 
     def close(self) -> None:
@@ -88,7 +86,7 @@ class PubsubProxy:
         try:
             yield
         finally:
-            self._rule = pass_on
+            self._rule = None
 
     def acknowledged_at(self) -> dict[str, float]:
         """Message id -> seconds since the epoch, of the first acknowledgement that reached Pub/Sub."""
@@ -103,14 +101,19 @@ class PubsubProxy:
 
     def answer(self, method: str, request: bytes, context: Any) -> bytes:
         """Answer one call."""
-        rule = self._rule
-        if rule is not pass_on:
-            self.faults += 1
+        rule, forward = self._rule, partial(self._forward, method, context)
         try:
-            return rule(method, request, partial(self._forward, method, context))
+            answer = None if rule is None else rule(method, request, forward)
+            if answer is None:
+                return forward(request)
+            self.faults += 1
+            return answer
         except Refusal as refusal:
+            # A client that gives a call up is no fault.
+            self.faults += refusal.code != grpc.StatusCode.CANCELLED or self._is_cut
             context.abort(refusal.code, str(refusal))
         except grpc.RpcError as failure:
+            self.faults += method == PUBLISH and failure.code() == grpc.StatusCode.NOT_FOUND
             context.abort(failure.code(), failure.details())
         raise AssertionError("abort() raises")
 
@@ -163,7 +166,7 @@ def topic_of(publish: bytes) -> str:
 def refuse(code: grpc.StatusCode) -> Rule:
     """Refuse everything."""
 
-    def rule(method: str, request: bytes, forward: Forward) -> bytes:
+    def rule(method: str, request: bytes, forward: Forward) -> bytes | None:
         raise Refusal(code)
 
     return rule
@@ -172,9 +175,9 @@ def refuse(code: grpc.StatusCode) -> Rule:
 def refuse_publishing(topic: str, code: grpc.StatusCode) -> Rule:
     """Refuse what is published to `topic`."""
 
-    def rule(method: str, request: bytes, forward: Forward) -> bytes:
+    def rule(method: str, request: bytes, forward: Forward) -> bytes | None:
         if method == PUBLISH and topic_of(request) == topic:
             raise Refusal(code)
-        return forward(request)
+        return None
 
     return rule

@@ -10,6 +10,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from local.chaos.recovery import NEVER
 from local.chaos.scenario import Result
 
 COLUMNS = (
@@ -74,11 +75,18 @@ def sentences(results: Sequence[Result]) -> list[str]:
         f"{each.scenario} {each.seed}: the recovery took longer than the outage "
         f"({_seconds(each.recovery_seconds)} s after {_seconds(each.outage_seconds)} s)."
         for each in slow
+        if each.recovery_seconds != NEVER
     ]
-    outages = [each for each in results if each.outage_seconds is not None]
+    said += [
+        f"{each.scenario} {each.seed}: something published during the outage never came back."
+        for each in slow
+        if each.recovery_seconds == NEVER
+    ]
+    outages = [each for each in results if each.recovery_seconds is not None]
     said.append(f"{len(outages) - len(slow)} of {len(outages)} recoveries took no longer than their outage.")
     said += [
-        f"{each.scenario} {each.seed}: {each.control} {getattr(each.outcome, each.control):,}, as it must be."
+        f"{each.scenario} {each.seed}: {each.control.replace('_', ' ')} "
+        f"{getattr(each.outcome, each.control):,}, as it must be."
         for each in results
         if each.control and not each.failures
     ]
@@ -99,8 +107,12 @@ def write_reports(results: Sequence[Result], output: Path) -> None:
 
 
 def _as_dict(result: Result) -> dict[str, Any]:
-    return {**result._asdict(), "outcome": result.outcome._asdict()}
+    figures = {**result._asdict(), "outcome": result.outcome._asdict()}
+    # JSON has no word for the infinite.
+    return {name: "never" if figure == NEVER else figure for name, figure in figures.items()}
 
 
 def _seconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds:.1f}"
+    if seconds is None:
+        return "-"
+    return "never" if seconds == NEVER else f"{seconds:.1f}"

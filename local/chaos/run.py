@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import queue
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-from google.api_core.exceptions import GoogleAPICallError
 
 from local.chaos.outcome import NOTHING
 from local.chaos.scenario import Result, Scenario
@@ -41,23 +40,31 @@ def run_trials(
     """Run every (scenario, seed) and return the results in the same order; `report` hears of each at once.
 
     One trial at a time for each entry of `stacks`; logs stay in `output`, in a folder for each trial. A
-    trial that cannot be played has failed. Without `outage_seconds` outages last 3 to 6 s.
+    trial that cannot be played has failed, and the others go on. Without `outage_seconds` outages last
+    3 to 6 s.
     """
     contract = load_contract()
     free: queue.SimpleQueue[Stack] = queue.SimpleQueue()
     for stack in stacks:
         free.put(stack)
-    reporting = threading.Lock()
+    reporting, is_broken_off = threading.Lock(), threading.Event()
+    running: list[Trial] = []
 
     def run(trial: tuple[Scenario, int]) -> Result:
         scenario, seed = trial
         stack = free.get()
+        folder = output / f"{scenario.name}-{seed}"
         try:
             stack.check()
-            folder = output / f"{scenario.name}-{seed}"
-            result = Trial(scenario, seed, stack, contract, folder, outage_seconds).run()
-        except (StackError, GoogleAPICallError, OSError) as error:  # the emulators are broken on purpose
+            played = Trial(scenario, seed, stack, contract, folder, outage_seconds)
+            running.append(played)
+            if is_broken_off.is_set():
+                played.break_off()
+            result = played.run()
+        except Exception as error:  # all is broken on purpose, and each client has errors of its own
             result = not_played(scenario, seed, error)
+            folder.mkdir(exist_ok=True)
+            (folder / "error.log").write_text("".join(traceback.format_exception(error)))
         finally:
             free.put(stack)
         with reporting:
@@ -65,10 +72,18 @@ def run_trials(
         return result
 
     with ThreadPoolExecutor(len(stacks)) as pool:
-        return list(pool.map(run, trials))
+        try:
+            return list(pool.map(run, trials))
+        except BaseException:
+            is_broken_off.set()
+            for each in running:
+                each.break_off()
+            raise
 
 
 def not_played(scenario: Scenario, seed: int, error: Exception) -> Result:
     """The result of a trial that has come to no end: all figures are 0, and it says why."""
     sentence = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+    if not isinstance(error, StackError):
+        sentence = f"{type(error).__name__}: {sentence}"
     return Result(scenario.name, seed, scenario.what, "", NOTHING, None, None, None, [], 0, [sentence])

@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from local.chaos.trial import Trial
 
 
+class Proof(NamedTuple):
+    """What shows that a trial had its fault. One without it shows nothing, and has failed."""
+
+    faults: int = 1
+    """At least so many requests, calls or processes must have met it."""
+    kills: int = 0
+    """Exactly so many pipelines must have ended by SIGKILL."""
+    letters_share: float = 0.0
+    """At least this share of what was published must be no valid event."""
+
+
 class Scenario(NamedTuple):
     """What goes wrong, and what must come of it."""
 
@@ -23,6 +34,7 @@ class Scenario(NamedTuple):
     pipeline: Mapping[str, str | float] = {}
     recovered_when: str = "written"
     """`written`: a message is back when its row is written; `acknowledged`: when all its sinks have it."""
+    proof: Proof = Proof()
     control: str = ""
     """The figure of Outcome that must not be 0: the fault must be seen to bite."""
     publishes: bool = True
@@ -49,6 +61,6 @@ class Result(NamedTuple):
     exit_codes: list[int]
     """Of pipelines that ended unasked."""
     faults: int
-    """Requests that met a fault."""
+    """Requests, calls and processes that met a fault."""
     failures: list[str]
-    """What speaks against the product, or against the control; empty if the trial is passed."""
+    """What speaks against the product or against the trial itself; empty if the trial is passed."""

@@ -40,6 +40,8 @@ class Site:
         self.events_topic, self.subscription = self.names.topic("events"), self.names.subscription("events")
         self.dlq_topic, self.alerts_topic = self.names.topic("dlq"), self.names.topic("alerts")
         self._audit = self.names.subscription("audit")
+        self.published = 0
+        """Messages that `publish` has published."""
         self._readers: dict[str, list[str]] = {}
         for topic in (self.events_topic, self.dlq_topic, self.alerts_topic):
             self.create_topic(topic)
@@ -88,6 +90,7 @@ class Site:
     def publish(self, messages: list[PubsubMessage]) -> None:
         """Publish events."""
         self._publisher.publish(topic=self.events_topic, messages=messages, retry=None, timeout=_CALL_SECONDS)
+        self.published += len(messages)
 
     def newly_published(self) -> list[PubsubMessage]:
         """What the events topic has got since the last call, with Pub/Sub's ids and times."""

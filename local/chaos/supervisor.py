@@ -38,13 +38,18 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the first process and watch over it."""
-        self._spawn()
+        with self._lock:
+            self._spawn()
         self._watcher.start()
 
     def wait_until_reading(self, timeout_seconds: float = 60.0) -> float:
-        """Wait for the process of now to read; returns the time. Raises: StackError."""
-        if not self._reading.wait(timeout_seconds):
-            raise StackError(f"The pipeline does not read after {timeout_seconds:g} s; see {self._log_path}.")
+        """Wait for the process of now to read; returns the time. Raises: StackError, also if it is to end."""
+        deadline = time.monotonic() + timeout_seconds
+        while not self._reading.wait(0.1):
+            if time.monotonic() > deadline or self._is_ending.is_set():
+                raise StackError(
+                    f"The pipeline does not read after {timeout_seconds:g} s; see {self._log_path}."
+                )
         return time.time()
 
     def kill(self) -> None:
@@ -82,6 +87,8 @@ class Supervisor:
         return 0 if self._process is None else self._process.wait()
 
     def _spawn(self) -> None:
+        if self._is_ending.is_set():
+            return
         process = subprocess.Popen(
             self._command,
             env=self._environment,
@@ -116,8 +123,7 @@ class Supervisor:
                 self.exit_codes.append(code)
             time.sleep(RESTART_SECONDS)
             with self._lock:
-                if not self._is_ending.is_set():
-                    self._spawn()
+                self._spawn()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:

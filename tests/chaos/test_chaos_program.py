@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from local.chaos.__main__ import main
 from local.chaos.outcome import NOTHING
-from local.chaos.report import markdown, sentences
+from local.chaos.recovery import NEVER
+from local.chaos.report import markdown, sentences, write_reports
 from local.chaos.scenario import Result
 
 GOOD = Result(
@@ -69,11 +71,26 @@ def test_the_report_says_what_failed_and_what_was_slow() -> None:
     ]
 
 
+def test_the_report_says_what_never_came_back(tmp_path: Path) -> None:
+    gone = GOOD._replace(recovery_seconds=NEVER, all_back_seconds=NEVER)
+    assert sentences([gone]) == [
+        "kill 3: something published during the outage never came back.",
+        "0 of 1 recoveries took no longer than their outage.",
+    ]
+    assert "| 4.8 | never | never |" in markdown([gone])
+    write_reports([gone], tmp_path)
+    (figures,) = json.loads((tmp_path / "chaos.json").read_text(), parse_constant=pytest.fail)
+    assert figures["recovery_seconds"] == "never"
+
+
 def test_the_report_says_what_a_control_has_shown() -> None:
     control = GOOD._replace(
         scenario="control-early-acknowledgement",
-        control="lost",
-        outcome=GOOD.outcome._replace(lost=7),
+        control="acknowledged_and_lost",
+        outcome=GOOD.outcome._replace(acknowledged_and_lost=7),
         outage_seconds=None,
+        recovery_seconds=None,
     )
-    assert sentences([control])[-1] == "control-early-acknowledgement 3: lost 7, as it must be."
+    assert (
+        sentences([control])[-1] == "control-early-acknowledgement 3: acknowledged and lost 7, as it must be."
+    )

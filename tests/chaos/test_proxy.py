@@ -14,7 +14,7 @@ from google.pubsub_v1.types import PubsubMessage
 from local.chaos.expected import Expected
 from local.chaos.http_proxy import HttpProxy, always, lose_answer, never
 from local.chaos.inserts import InsertJournal, error, for_inserts, refuse_rows
-from local.chaos.recovery import Times, rows_back_at, times
+from local.chaos.recovery import NEVER, Times, rows_back_at, times
 from pipeline.contract import load_contract
 from tests.bigquery.stub_server import Answer, StubBigQuery
 from tests.endtoend.events import event
@@ -64,6 +64,7 @@ def test_a_refused_request_does_not_reach_the_emulator(
     assert (refused.status_code, refused.json()["error"]["errors"][0]["reason"]) == (403, "quotaExceeded")
     assert {table for table, _ in emulator.stored} == {"user_activity"}
     assert {table for table, _ in journal.written_at()} == {"user_activity"}
+    assert proxy.faults == 1
     assert insert(proxy).status_code == 200
 
 
@@ -101,6 +102,20 @@ def test_bad_rows_are_refused_and_their_neighbours_written(
     ]
     assert [request.insert_ids for request in emulator.requests] == [["a", "c"]]
     assert set(journal.written_at()) == {("orders", "a"), ("orders", "c")}
+
+
+def test_a_fault_that_meets_no_request_is_not_counted(proxy: HttpProxy) -> None:
+    with proxy.fault(for_inserts(refuse_rows(lambda insert_id: insert_id == "z"))):
+        insert(proxy)
+        requests.get(proxy.url + "/bigquery/v2/projects/p/datasets", timeout=5)
+    assert proxy.faults == 0
+
+
+def test_an_emulator_that_is_not_there_is_a_fault(proxy: HttpProxy, emulator: StubBigQuery) -> None:
+    emulator.close()
+    with pytest.raises(requests.ConnectionError):
+        insert(proxy)
+    assert proxy.faults == 1
 
 
 def published(message_id: str, event_id: str, at: float, payload: bytes | None = None) -> PubsubMessage:
@@ -142,3 +157,12 @@ def test_recovery_is_what_was_published_during_the_outage_and_came_last() -> Non
     back_at = rows_back_at(expected, written_at)
     assert times((1_010.0, 1_020.0), expected, back_at, 0.0) == Times(10.0, 3.0, 9.0)
     assert times((1_010.0, 1_020.0), expected, back_at, 6.0) == Times(10.0, 20.0, 9.0)
+
+
+def test_an_outage_from_which_nothing_returned_has_no_end() -> None:
+    expected = Expected(load_contract(), lambda event_id: False)
+    expected.add(published(str(at), f"e{at}", 1_000 + at) for at in (5, 15))
+    back_at = rows_back_at(expected, {("orders", "e5"): 1_006.0})
+    assert times((1_010.0, 1_020.0), expected, back_at, 0.0) == Times(10.0, NEVER, NEVER)
+    # Nothing was published during this one.
+    assert times((1_001.0, 1_002.0), expected, back_at, 0.0) == Times(1.0, None, None)

@@ -21,6 +21,7 @@ def inserts_meet(rule: Rule) -> Callable[[Trial], None]:
         trial.pause(0.3, 2)
         with trial.outage(), trial.bigquery.fault(for_inserts(rule)):
             trial.outlast()
+            trial.wait_until_met()
 
     return play
 
@@ -41,6 +42,7 @@ def table_missing(trial: Trial) -> None:
     trial.pause(0.3, 2)
     with trial.outage(), trial.bigquery.fault(not_found):
         trial.outlast()
+        trial.wait_until_met()
 
 
 def bad_rows(trial: Trial) -> None:
@@ -61,6 +63,7 @@ def restart(trial: Trial) -> None:
         emulator.ask_to_end()
         emulator.wait_until_ended(2.0)
         trial.pause(0, 2)
+        trial.wait_until_met()
         emulator.start()
         emulator.wait_until_it_answers(60.0, lambda: False)
 

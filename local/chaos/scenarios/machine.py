@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.chaos.scenario import Scenario
+from local.chaos.scenario import Proof, Scenario
 from local.chaos.trial import Trial
 
 SMALL_FILE_BYTES = 100
@@ -35,12 +35,20 @@ def full_disk_of_the_lake(trial: Trial) -> None:
     with trial.outage():
         trial.supervisor.limit_files(SMALL_FILE_BYTES)
         trial.outlast()
+        # Nobody else sees what a process writes into a folder: that it ends is how the fault shows.
+        trial.wait_for(lambda: bool(trial.supervisor.exit_codes), 30.0, "Nothing has met the full disk")
+        trial.note_fault()
         trial.supervisor.limit_files(None)
 
 
 MACHINE = (
-    Scenario("kill", "kill -9 of the pipeline under load.", kill),
-    Scenario("kill-twice", "kill -9, and again, of the one that has followed.", kill_twice),
+    Scenario("kill", "kill -9 of the pipeline under load.", kill, proof=Proof(faults=0, kills=1)),
+    Scenario(
+        "kill-twice",
+        "kill -9, and again, of the one that has followed.",
+        kill_twice,
+        proof=Proof(faults=0, kills=2),
+    ),
     Scenario(
         "disk-full-lake",
         "The lake is a folder of this machine, and its disk is full.",

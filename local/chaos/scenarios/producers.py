@@ -10,7 +10,7 @@ import orjson
 from google.pubsub_v1.types import PubsubMessage
 
 from local.chaos.producer import RATE, drawn_messages
-from local.chaos.scenario import Scenario
+from local.chaos.scenario import Proof, Scenario
 from local.chaos.trial import Trial
 
 SKEW_SECONDS = 600.0
@@ -53,6 +53,7 @@ PRODUCERS = (
         "clocks-wrong",
         "Event times are up to 10 minutes off, a quarter beyond max_future_seconds.",
         clocks_wrong,
+        proof=Proof(faults=0, letters_share=0.15),
         publishes=False,
     ),
     *(
@@ -61,6 +62,7 @@ PRODUCERS = (
             f"{percent} % of the messages are invalid.",
             nothing,
             generator={"malformed_share": percent / 100, "duplicate_share": 0, "late_share": 0},
+            proof=Proof(faults=0, letters_share=percent / 200 if percent < 100 else 1.0),
         )
         for percent in (5, 50, 100)
     ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 
@@ -11,7 +9,8 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from local.chaos.pubsub_proxy import ACKNOWLEDGE, PUBLISH, Forward, Rule, refuse, refuse_publishing, topic_of
-from local.chaos.scenario import Scenario
+from local.chaos.scenario import Proof, Scenario
+from local.chaos.standstill import is_stopped, standing_still
 from local.chaos.trial import Trial
 from local.errors import StackError
 
@@ -33,6 +32,7 @@ def dlq_topic_missing(trial: Trial) -> None:
     with trial.outage():
         trial.site.delete_topic(topic)
         trial.outlast()
+        trial.wait_until_met()
         trial.site.create_topic(topic)
 
 
@@ -43,6 +43,7 @@ def dlq_topic_refuses(trial: Trial) -> None:
     trial.pause(0.3, 2)
     with trial.outage(), trial.pubsub.fault(rule):
         trial.outlast()
+        trial.wait_until_met()
 
 
 def wait_for_an_alert(trial: Trial) -> None:
@@ -58,6 +59,7 @@ def alerts_topic_missing(trial: Trial) -> None:
     wait_for_an_alert(trial)
     with trial.outage():
         trial.outlast()
+        trial.wait_until_met()
         trial.site.create_topic(trial.site.alerts_topic)
 
 
@@ -67,6 +69,7 @@ def alerts_topic_refuses(trial: Trial) -> None:
         wait_for_an_alert(trial)
         with trial.outage():
             trial.outlast()
+            trial.wait_until_met()
 
 
 def refuses(trial: Trial) -> None:
@@ -84,12 +87,10 @@ def stands_still(trial: Trial) -> None:
         raise StackError("The stack has no Pub/Sub server.")
     trial.wait_until_flowing()
     trial.pause(0.3, 2)
-    with trial.outage():
-        os.killpg(pid, signal.SIGSTOP)
-        try:
-            trial.outlast()
-        finally:
-            os.killpg(pid, signal.SIGCONT)
+    with trial.outage(), standing_still(pid):
+        trial.outlast()
+        if is_stopped(pid):
+            trial.note_fault()
 
 
 def connections_cut(trial: Trial) -> None:
@@ -98,8 +99,10 @@ def connections_cut(trial: Trial) -> None:
     trial.pause(0.3, 2)
     with trial.outage():
         trial.pubsub.cut()
-        trial.outlast()
-        trial.pubsub.open()
+        try:
+            trial.outlast()
+        finally:
+            trial.pubsub.open()
 
 
 def swallow_first_acknowledgements(trial: Trial) -> Rule:
@@ -107,14 +110,14 @@ def swallow_first_acknowledgements(trial: Trial) -> Rule:
     swallowed: set[str] = set()
     lock = threading.Lock()
 
-    def rule(method: str, request: bytes, forward: Forward) -> bytes:
+    def rule(method: str, request: bytes, forward: Forward) -> bytes | None:
         if method != ACKNOWLEDGE:
-            return forward(request)
+            return None
         with lock:
             message_ids = set(trial.pubsub.message_ids(request))
             is_new = not message_ids <= swallowed
             swallowed.update(message_ids)
-        return bytes(Empty().SerializeToString()) if is_new else forward(request)
+        return bytes(Empty().SerializeToString()) if is_new else None
 
     return rule
 
@@ -131,8 +134,8 @@ def redelivered_after_kill(trial: Trial) -> None:
     """Lose every acknowledgement, then kill the pipeline: the next one gets everything once more."""
     empty = bytes(Empty().SerializeToString())
 
-    def rule(method: str, request: bytes, forward: Forward) -> bytes:
-        return empty if method == ACKNOWLEDGE else forward(request)
+    def rule(method: str, request: bytes, forward: Forward) -> bytes | None:
+        return empty if method == ACKNOWLEDGE else None
 
     with trial.pubsub.fault(rule):
         trial.wait_until_flowing()
@@ -150,12 +153,13 @@ class PublishTwice:
         self._topic, self._seconds = topic, seconds
         self.pending: list[threading.Thread] = []
 
-    def rule(self, method: str, request: bytes, forward: Forward) -> bytes:
+    def rule(self, method: str, request: bytes, forward: Forward) -> bytes | None:
         """Let everything pass, and what is published twice."""
+        if method != PUBLISH or topic_of(request) != self._topic:
+            return None
         answer = forward(request)
-        if method == PUBLISH and topic_of(request) == self._topic:
-            self.pending.append(threading.Thread(target=self._again, args=(request, forward), daemon=True))
-            self.pending[-1].start()
+        self.pending.append(threading.Thread(target=self._again, args=(request, forward), daemon=True))
+        self.pending[-1].start()
         return answer
 
     def _again(self, request: bytes, forward: Forward) -> None:
@@ -212,6 +216,7 @@ PUBSUB = (
         "redelivered-after-kill",
         "No acknowledgement arrives, then kill -9: everything comes once more.",
         redelivered_after_kill,
+        proof=Proof(kills=1),
     ),
     Scenario(
         "published-twice",

@@ -19,9 +19,9 @@ def refusal(status: int, reason: str) -> Answer:
 def for_uploads(rule: Rule) -> Rule:
     """Let `rule` decide about uploads, and pass everything else on."""
 
-    def narrowed(request: Request, forward: Forward) -> Answer:
+    def narrowed(request: Request, forward: Forward) -> Answer | None:
         is_upload = request.method in ("POST", "PUT") and request.path.startswith("/upload/")
-        return rule(request, forward) if is_upload else forward(request)
+        return rule(request, forward) if is_upload else None
 
     return narrowed
 
@@ -32,6 +32,7 @@ def uploads_meet(trial: Trial, rule: Rule) -> None:
     trial.pause(0.3, 2)
     with trial.outage(), trial.storage.fault(for_uploads(rule)):
         trial.outlast()
+        trial.wait_until_met()
 
 
 def restart(trial: Trial) -> None:
@@ -43,6 +44,7 @@ def restart(trial: Trial) -> None:
         emulator.ask_to_end()
         emulator.wait_until_ended(10.0)
         trial.pause(1, 4)
+        trial.wait_until_met()
         emulator.start()
         emulator.wait_until_it_answers(60.0, lambda: False)
 
