@@ -25,6 +25,7 @@ IDLE_SECONDS = 8
 BACKLOG_IDLE_SECONDS = 1
 SERVICES = ("pubsub", "bigquery", "storage")
 START_TIMEOUT_SECONDS = 90.0
+MANIFEST = "manifest.json"
 SHARES = ("--malformed_share=0.03", "--duplicate_share=0.02", "--late_share=0.01")
 """The demo's."""
 
@@ -172,7 +173,7 @@ def start_pipeline(stack: Stack, folder: Path, windows: str, *flags: str) -> sub
 
 def _generate(stack: Stack, folder: Path, *flags: str) -> tuple[int, float]:
     """Run the generator to its end and return (messages published, its CPU seconds)."""
-    manifest = folder / "manifest.json"
+    manifest = folder / MANIFEST
     command = [sys.executable, "-m", "generator", "--to=pubsub", f"--manifest={manifest}", *SHARES, *flags]
     process = subprocess.Popen(
         command, env={**os.environ, **stack.environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -181,7 +182,12 @@ def _generate(stack: Stack, folder: Path, *flags: str) -> tuple[int, float]:
         generator_cpu = ended_cpu_seconds(process)
     finally:
         end(process)
-    return int(json.loads(manifest.read_text())["published"]), generator_cpu
+    return published_of(folder), generator_cpu
+
+
+def published_of(folder: Path) -> int:
+    """How many messages the generator says Pub/Sub has taken."""
+    return int(json.loads((folder / MANIFEST).read_text())["published"])
 
 
 def ended_cpu_seconds(process: subprocess.Popen[bytes]) -> float:
@@ -205,15 +211,20 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _live_run(folder: Path, published: int, seconds: float, behind: float, cpu: dict[str, float]) -> LiveRun:
-    stats = json.loads((folder / "stats.json").read_text())
+    stats = check_all_finished(folder, published)
+    finished, latency_ms = stats["messages_finished"], stats["publish_to_row_ms"]
+    return LiveRun(published, finished, seconds, behind, latency_ms, _per_event(cpu, finished))
+
+
+def check_all_finished(folder: Path, published: int) -> dict[str, Any]:
+    """Return the drained pipeline's figures. Raises RuntimeError if it has left messages over."""
+    stats: dict[str, Any] = json.loads((folder / "stats.json").read_text())
     finished = stats["messages_finished"]
     if finished != published:
         raise RuntimeError(
             f"{published} messages were published and {finished} finished:\n{log_tail(folder)}"
         )
-    return LiveRun(
-        published, finished, seconds, behind, stats["publish_to_row_ms"], _per_event(cpu, finished)
-    )
+    return stats
 
 
 def _per_event(cpu: dict[str, float], events: int) -> dict[str, float]:

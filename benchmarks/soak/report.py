@@ -19,9 +19,11 @@ LIMITS = {
     "CPU a message": 0.25,
 }
 """Growth in an hour that still counts as flat, as a share of the median."""
+DECISIVE = (*MEMORY, "publish to row p50")
+"""What must be flat. The p95 and the CPU hang too much on what else the machine does."""
 RULE = (
     "Flat: by the Theil-Sen slope, memory grows in an hour by at most a tenth of its median, latency and CPU "
-    "by at most a quarter. Latency and CPU hang on what else the machine does."
+    "by at most a quarter. Memory and p50 decide; p95 and CPU hang on what else the machine does."
 )
 
 
@@ -58,9 +60,27 @@ def trends(samples: Sequence[Sample], skipped_seconds: float) -> list[Trend]:
     return [trend(name, unit, points, LIMITS[name]) for name, unit, points in series]
 
 
-def memory_is_flat(judged: Sequence[Trend]) -> bool:
-    """Whether neither measure of memory grows."""
-    return all(each.is_flat for each in judged if each.name in MEMORY)
+def is_flat(judged: Sequence[Trend]) -> bool:
+    """Whether nothing decisive grows."""
+    return all(each.is_flat for each in judged if each.name in DECISIVE)
+
+
+def conclude(
+    path: Path, run: dict[str, Any], samples: Sequence[Sample], skipped_seconds: float, complaint: str
+) -> tuple[str, bool]:
+    """Write everything to `path`, whatever came of the run; returns what to say and whether it is passed.
+
+    `complaint` is what went wrong with the run itself, or empty.
+    """
+    judged: list[Trend] = []
+    complaints = [complaint] if complaint else []
+    try:
+        judged = trends(samples, skipped_seconds)
+    except ValueError as error:
+        complaints.append(str(error))
+    write_json(path, {**run, "complaints": complaints}, samples, judged)
+    said = [f"{table(judged)}\n{RULE}"] if judged else []
+    return "\n".join([*said, *complaints]), not complaints and is_flat(judged)
 
 
 def table(judged: Sequence[Trend]) -> str:

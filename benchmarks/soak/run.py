@@ -10,7 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.live_run import SERVICES, SHARES, cpu_seconds, end, live_pipeline, log_tail
+from benchmarks.live_run import (
+    MANIFEST,
+    SERVICES,
+    SHARES,
+    check_all_finished,
+    cpu_seconds,
+    end,
+    live_pipeline,
+    log_tail,
+    published_of,
+)
 from benchmarks.soak.samples import Sample, last_said, memory_of
 from local.child import python_module
 from local.stack import Stack
@@ -53,6 +63,7 @@ def soak(
             )
         _finish(generator, "generator", Path(name))
         _finish(pipeline, "pipeline", Path(name))
+        check_all_finished(Path(name), published_of(Path(name)))
 
 
 def _remembering(seconds: int) -> tuple[str, ...]:
@@ -62,7 +73,8 @@ def _remembering(seconds: int) -> tuple[str, ...]:
 
 @contextmanager
 def _generator(stack: Stack, folder: Path, rate: float, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
-    command = python_module("generator", "--to=pubsub", f"--rate={rate:g}", f"--seconds={seconds:g}", *SHARES)
+    flags = ("--to=pubsub", f"--rate={rate:g}", f"--seconds={seconds:g}", f"--manifest={folder / MANIFEST}")
+    command = python_module("generator", *flags, *SHARES)
     with (folder / "generator.log").open("wb") as log:
         process = subprocess.Popen(
             command,

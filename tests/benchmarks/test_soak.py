@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.soak.report import memory_is_flat, minute_line, trends
+from benchmarks.live_run import check_all_finished
+from benchmarks.soak import __main__ as program
+from benchmarks.soak.report import conclude, is_flat, minute_line, trends
 from benchmarks.soak.samples import Memory, Said, Sample, last_said, memory_of
 from benchmarks.soak.trend import theil_sen, trend
 from pipeline.elements import Event, RawMessage
@@ -48,7 +53,7 @@ def test_thirds_are_medians_and_the_slope_is_of_an_hour() -> None:
     assert not judged.is_flat
 
 
-def test_memory_decides_and_what_grows_during_the_warm_up_does_not_count() -> None:
+def test_memory_and_the_median_latency_decide_and_what_grows_during_the_warm_up_does_not_count() -> None:
     flat = [sample(second, 200 + min(second, 300), p50_ms=second) for second in range(10, 900, 10)]
     judged = trends(flat, skipped_seconds=300)
     assert {each.name: each.is_flat for each in judged} == {
@@ -58,13 +63,54 @@ def test_memory_decides_and_what_grows_during_the_warm_up_does_not_count() -> No
         "publish to row p95": False,
         "CPU a message": True,
     }
-    assert memory_is_flat(judged)
-    assert not memory_is_flat(trends(flat, skipped_seconds=0))
+    assert not is_flat(judged)
+    assert is_flat([each for each in judged if each.name != "publish to row p50"])
+    assert not is_flat([each for each in trends(flat, skipped_seconds=0) if each.unit == "MB"])
 
 
 def test_too_few_samples_are_refused() -> None:
     with pytest.raises(ValueError, match="5 samples of RSS are too few to tell a trend; run for longer"):
         trends([sample(second, 200) for second in range(10, 60, 10)], 0)
+
+
+def test_whatever_comes_of_a_run_its_samples_are_kept(tmp_path: Path) -> None:
+    samples, path = [sample(second, 200) for second in range(10, 60, 10)], tmp_path / "soak.json"
+    said, is_passed = conclude(path, {"minutes": 1}, samples, 0, "the pipeline has ended with code 1")
+    written = json.loads(path.read_text())
+    assert [each["second"] for each in written["samples"]] == [10, 20, 30, 40, 50]
+    assert written["run"]["complaints"] == said.splitlines()
+    assert said.startswith("the pipeline has ended with code 1\n5 samples of RSS are too few")
+    assert not is_passed
+
+
+def test_a_run_with_a_complaint_is_not_passed_however_flat_it_is(tmp_path: Path) -> None:
+    samples, path = [sample(second, 200) for second in range(10, 300, 10)], tmp_path / "soak.json"
+    assert conclude(path, {}, samples, 100, "")[1]
+    assert not conclude(path, {}, samples, 100, "9 published and 8 finished")[1]
+
+
+def test_messages_left_over_are_told(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.log").write_text("drained\n")
+    (tmp_path / "stats.json").write_text('{"messages_finished": 8}')
+    assert check_all_finished(tmp_path, 8) == {"messages_finished": 8}
+    with pytest.raises(RuntimeError, match="9 messages were published and 8 finished:\ndrained"):
+        check_all_finished(tmp_path, 9)
+
+
+@pytest.mark.parametrize("minutes", ["0", "1", "2.6"])
+def test_a_run_too_short_to_judge_is_refused_before_it_starts(
+    minutes: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def start(*_: object) -> None:
+        raise AssertionError("it has started")
+
+    monkeypatch.setattr(program, "soak", start)
+    with pytest.raises(SystemExit) as ended:
+        program.main(["--minutes", minutes])
+    assert ended.value.code == 2
+    assert "too short to tell a trend: give at least 2.7." in capsys.readouterr().err
+    with pytest.raises(AssertionError, match="it has started"):
+        program.main(["--minutes", "2.7"])
 
 
 def test_cpu_is_that_of_the_messages_between_two_samples() -> None:
