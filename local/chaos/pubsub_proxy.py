@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 from google.pubsub_v1.types import AcknowledgeRequest, PublishRequest, PullRequest, PullResponse
 
-from local.child import HOST
+from local.child import HOST, port_is_free
 
 ANY_SIZE = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 PULL = "/google.pubsub.v1.Subscriber/Pull"
@@ -48,11 +48,10 @@ class PubsubProxy:
         self._message_of: dict[str, str] = {}
         self._acknowledged_at: dict[str, float] = {}
         self._rule: Rule | None = None
-        self._is_cut = False
         self._port = 0
         self.deliveries = 0
         self.faults = 0
-        """Calls that a fault concerned, that were cut off, or that came to a topic that is not there."""
+        """Calls that a fault concerned, or that came to a topic that is not there."""
         self.open()
 
     @property
@@ -67,12 +66,14 @@ class PubsubProxy:
         self._port = server.add_insecure_port(f"{HOST}:{self._port}")
         server.start()
         self._server = server
-        self._is_cut = False
 
     def cut(self) -> None:
         """Break all connections and take no new ones until `open`."""
-        self._is_cut = True
         self._server.stop(grace=None).wait()
+
+    def listens(self) -> bool:
+        """Whether it takes new connections."""
+        return not port_is_free(self._port)
 
     def close(self) -> None:
         """End for good."""
@@ -110,7 +111,7 @@ class PubsubProxy:
             return answer
         except Refusal as refusal:
             # A client that gives a call up is no fault.
-            self.faults += refusal.code != grpc.StatusCode.CANCELLED or self._is_cut
+            self.faults += refusal.code != grpc.StatusCode.CANCELLED
             context.abort(refusal.code, str(refusal))
         except grpc.RpcError as failure:
             self.faults += method == PUBLISH and failure.code() == grpc.StatusCode.NOT_FOUND

@@ -14,6 +14,7 @@ from google.pubsub_v1.types import PubsubMessage
 from local.chaos.expected import Expected
 from local.chaos.http_proxy import HttpProxy, always, lose_answer, never
 from local.chaos.inserts import InsertJournal, error, for_inserts, refuse_rows
+from local.chaos.pubsub_proxy import PubsubProxy
 from local.chaos.recovery import NEVER, Times, rows_back_at, times
 from pipeline.contract import load_contract
 from tests.bigquery.stub_server import Answer, StubBigQuery
@@ -116,6 +117,20 @@ def test_an_emulator_that_is_not_there_is_a_fault(proxy: HttpProxy, emulator: St
     with pytest.raises(requests.ConnectionError):
         insert(proxy)
     assert proxy.faults == 1
+
+
+def test_a_proxy_that_is_cut_takes_no_connection_until_it_is_opened() -> None:
+    proxy = PubsubProxy("127.0.0.1:1", "projects/p/subscriptions/s")
+    try:
+        address = proxy.address
+        assert proxy.listens()
+        proxy.cut()
+        assert not proxy.listens()
+        proxy.open()
+        assert proxy.listens()
+        assert proxy.address == address
+    finally:
+        proxy.close()
 
 
 def published(message_id: str, event_id: str, at: float, payload: bytes | None = None) -> PubsubMessage:

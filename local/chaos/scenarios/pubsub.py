@@ -101,6 +101,8 @@ def connections_cut(trial: Trial) -> None:
         trial.pubsub.cut()
         try:
             trial.outlast()
+            if not trial.pubsub.listens():
+                trial.note_fault()
         finally:
             trial.pubsub.open()
 
