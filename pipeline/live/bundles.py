@@ -15,7 +15,8 @@ from typing import Any
 from apache_beam.internal import cloudpickle_pickler
 from apache_beam.runners.direct import executor, transform_evaluator
 
-from pipeline.live.window_state import forget_closed_windows, keep_open_windows_only, merge_deltas
+from pipeline.live.forgetting import forget_what_is_over
+from pipeline.live.window_state import copy_only_what_changes, merge_deltas
 
 
 def make_bundles_cheap() -> None:
@@ -25,7 +26,8 @@ def make_bundles_cheap() -> None:
     """
     executor._ExecutorServiceParallelExecutor.schedule_consumers = _schedule_unless_empty
     transform_evaluator._StreamingGroupAlsoByWindowEvaluator.process_element = _process_without_late_holds
-    keep_open_windows_only()
+    copy_only_what_changes()
+    forget_what_is_over()
     if not isinstance(transform_evaluator.pickler, _PickledOnce):
         transform_evaluator.pickler = _PickledOnce()
 
@@ -48,20 +50,10 @@ def _process_without_late_holds(evaluator: Any, element: Any) -> None:
     key = element.value.encoded_key
     state = evaluator._step_context.get_keyed_state(key)
     manager = evaluator._evaluation_context._watermark_manager
-    watermarks = manager.get_watermarks(evaluator._applied_ptransform)
-    reached = watermarks.output_watermark
-    late = [
-        window
-        for window, held in state.state.items()
-        if held.get("watermark") and min(held["watermark"]) < reached
-    ]
-    for window in late:
-        state.write_to(window)
-        del state.state[window]["watermark"]  # without it a pane has its window's end for a time: the same
-    windowing = evaluator._applied_ptransform.transform.windowing
-    forget_closed_windows(state, windowing, watermarks.input_watermark)
-    merge_deltas(state, windowing)
-    if late:
+    reached = manager.get_watermarks(evaluator._applied_ptransform).output_watermark
+    merge_deltas(state, evaluator._applied_ptransform.transform.windowing)
+    # Without its hold a pane has its window's end for a time, which is what the hold said.
+    if state.drop_holds_before(reached):
         evaluator.keyed_holds[key] = state.get_earliest_hold()
 
 

@@ -1,4 +1,4 @@
-"""What the direct runner keeps of windows: nothing of those that are over, and the rest not copied anew.
+"""What the direct runner keeps of a key: nothing of windows that are over, and the rest not copied anew.
 
 The runner drops an element that comes after its window's lateness, and keeps that window's state for ever
 all the same. And it copies the state of all windows of a key for each bundle, deeply where it can: a run
@@ -14,32 +14,42 @@ from typing import Any
 from apache_beam.runners.direct import evaluation_context
 from apache_beam.runners.direct.evaluation_context import DirectUnmergedState
 from apache_beam.transforms.trigger import AccumulationMode, GeneralTriggerDriver, MergeableStateAdapter
-from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.timestamp import MAX_TIMESTAMP, TIME_GRANULARITY, Timestamp
 
+from pipeline.live.shared_list import SharedList
 from pipeline.transforms.windowed_sums import AddUpParts
 
 KEPT_DELTAS = 16
-_WINDOW_IDS = MergeableStateAdapter.WINDOW_IDS
 _ELEMENTS = GeneralTriggerDriver.ELEMENTS.tag
+_WINDOW_IDS = MergeableStateAdapter.WINDOW_IDS
+_HOLD = "watermark"
+_NEVER_US = MAX_TIMESTAMP.micros + 1
+_SHORT = 32
+"""Values of one tag that a bundle copies; of more, copies share one list."""
 
 
-def keep_open_windows_only() -> None:
-    """Let this process copy no state that a bundle does not change. Does no harm if repeated.
-
-    To forget what is over is the part of `forget_closed_windows`, for which a step must know its watermark.
-    """
+def copy_only_what_changes() -> None:
+    """Let this process copy no state that a bundle does not change. Does no harm if repeated."""
     evaluation_context.DirectUnmergedState = WindowState
 
 
 class WindowState(DirectUnmergedState):
     """The state of one key of one step: a copy shares each window with its original until it writes there.
 
-    The runner writes to copies alone, and drops the original when it takes a copy over.
+    The runner writes to copies alone, and drops the original when it takes a copy over. Which windows hold
+    the watermark back, and when the next one is over, is kept beside them: no bundle is to look at them all.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._written: set[Any] = set()
+        self.written: set[Any] = set()
+        """Windows that belong to this copy alone."""
+        self._holds: dict[Any, Timestamp] = {}
+        """The earliest hold of each window that has one."""
+        self._closed: list[Any] = []
+        """The windows that take no element any more, but were not forgotten yet."""
+        self._earliest_end_us = _NEVER_US
+        """No other window ends before."""
 
     def copy(self) -> WindowState:
         """Return a copy for one bundle."""
@@ -48,65 +58,88 @@ class WindowState(DirectUnmergedState):
         # The ids of windows: none of ours merge, so the lists of ids do not change.
         shared.global_state = {tag: copy.copy(value) for tag, value in self.global_state.items()}
         shared.state = defaultdict(shared.state.default_factory, self.state)
+        shared._holds = dict(self._holds)
+        shared._closed = list(self._closed)
+        shared._earliest_end_us = self._earliest_end_us
         return shared
 
     def write_to(self, window: Any) -> None:
         """Let the window's state belong to this copy alone; to be called before it is changed."""
-        if window not in self._written:
-            self._written.add(window)
+        if window not in self.written:
+            self.written.add(window)
             if window in self.state:
                 tags = self.state[window]
-                self.state[window] = defaultdict(
-                    tags.default_factory, {tag: copy.copy(value) for tag, value in tags.items()}
-                )
+                own = {tag: _own(value) for tag, value in tags.items()}
+                self.state[window] = defaultdict(tags.default_factory, own)
 
     def add_state(self, window: Any, tag: Any, value: Any) -> None:
         """As the runner does, on a window of one's own."""
         self.write_to(window)
+        if tag.tag == _HOLD:
+            self._holds[window] = min(value, self._holds.get(window, value))
         super().add_state(window, tag, value)
 
     def clear_state(self, window: Any, tag: Any) -> None:
         """As the runner does, on a window of one's own."""
         self.write_to(window)
+        if tag.tag == _HOLD:
+            self._holds.pop(window, None)
         super().clear_state(window, tag)
 
+    def set_global_state(self, tag: Any, value: Any) -> None:
+        """As the runner does, which comes here with each new window; that one is the last."""
+        super().set_global_state(tag, value)
+        if tag.tag == _WINDOW_IDS.tag and value:
+            self._earliest_end_us = min(self._earliest_end_us, next(reversed(value)).end.micros)
 
-def forget_closed_windows(state: Any, windowing: Any, watermark: Timestamp) -> None:
-    """Drop the windows of a key that take no element any more and have nothing left to give out."""
-    windows = state.get_global_state(_WINDOW_IDS)
-    if not windows or len(windows) < 2:
-        return
-    # The runner counts ids on from the highest that it knows: that one stays, or an id would come again.
-    newest = max(number for ids in windows.values() for number in ids)
-    closed = [
-        window
-        for window, ids in windows.items()
-        if window.end + windowing.allowed_lateness < watermark
-        and newest not in ids
-        and not any(_has_something_left(state, number, windowing) for number in ids)
-    ]
-    for window in closed:
-        for number in windows.pop(window):
-            state.state.pop(number, None)
+    def get_earliest_hold(self) -> Timestamp:
+        """As the runner does, without a look at the windows that hold nothing."""
+        return min(self._holds.values()) - TIME_GRANULARITY if self._holds else MAX_TIMESTAMP
+
+    def drop_holds_before(self, time: Timestamp) -> bool:
+        """Let go of the watermark where it is past anyway; whether there was such a hold."""
+        late = [window for window, held in self._holds.items() if held < time]
+        for window in late:
+            self.write_to(window)
+            del self.state[window][_HOLD]
+            del self._holds[window]
+        return bool(late)
+
+    def forget_windows(self, closed_us: int) -> bool:
+        """Drop the windows that end before `closed_us` and wait for no timer; whether there were any.
+
+        They take no element, so only a timer can bring another pane. A number may come again once its window
+        is dropped: no timer that has fired may be under way to it.
+        """
+        windows = self.get_global_state(_WINDOW_IDS, {})
+        if self._earliest_end_us < closed_us:
+            self._closed = [window for window in windows if window.end.micros < closed_us]
+            open_us = (end_us for window in windows if (end_us := window.end.micros) >= closed_us)
+            self._earliest_end_us = min(open_us, default=_NEVER_US)
+        over = [window for window in self._closed if not any(map(self.timers.__contains__, windows[window]))]
+        for number in (number for window in over for number in windows.pop(window)):
+            self.state.pop(number, None)
+            self._holds.pop(number, None)
+        self._closed = [window for window in self._closed if window in windows] if over else self._closed
+        return bool(over)
+
+    def is_empty(self) -> bool:
+        """Whether the key has nothing at all."""
+        return not (self.state or self.timers or self.get_global_state(_WINDOW_IDS))
 
 
-def merge_deltas(state: Any, windowing: Any) -> None:
+def merge_deltas(state: WindowState, windowing: Any) -> None:
     """Add up what a window that gives out the whole again and again has had so far.
 
     The runner keeps every delta and adds all of them up for each pane: an hour of 5-second panes has 720.
     """
     if windowing.accumulation_mode != AccumulationMode.ACCUMULATING:
         return
-    for window, tags in list(state.state.items()):
-        deltas = tags.get(_ELEMENTS, ())
+    for window in state.written:
+        deltas = state.state[window].get(_ELEMENTS, ()) if window in state.state else ()
         if len(deltas) > KEPT_DELTAS and all(type(delta) is dict for delta in deltas):
-            state.write_to(window)
             state.state[window][_ELEMENTS] = [AddUpParts().merge_accumulators(deltas)]
 
 
-def _has_something_left(state: Any, number: Any, windowing: Any) -> bool:
-    """Whether a pane of the window is still to come: a timer waits, or elements that no pane had."""
-    if state.timers.get(number):
-        return True
-    discarding = windowing.accumulation_mode == AccumulationMode.DISCARDING
-    return discarding and bool(state.state.get(number, {}).get(_ELEMENTS))
+def _own(value: Any) -> Any:
+    return SharedList(value) if type(value) is list and len(value) > _SHORT else copy.copy(value)

@@ -8,25 +8,13 @@ from typing import Any, ClassVar
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.direct import evaluation_context, executor, transform_evaluator
+from apache_beam.runners.direct import transform_evaluator
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.testing import test_stream
 from apache_beam.transforms.window import FixedWindows, IntervalWindow, TimestampedValue
 
 from pipeline.live.bundles import make_bundles_cheap
 from pipeline.windows import into_deltas, into_revisions
-
-
-@pytest.fixture
-def cheap_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Set to what they are, so that they are set back after the test.
-    running = executor._ExecutorServiceParallelExecutor
-    monkeypatch.setattr(running, "schedule_consumers", running.schedule_consumers)
-    monkeypatch.setattr(transform_evaluator, "pickler", transform_evaluator.pickler)
-    grouping = transform_evaluator._StreamingGroupAlsoByWindowEvaluator
-    monkeypatch.setattr(grouping, "process_element", grouping.process_element)
-    monkeypatch.setattr(evaluation_context, "DirectUnmergedState", evaluation_context.DirectUnmergedState)
-    make_bundles_cheap()
 
 
 class KeepOdd(beam.DoFn):

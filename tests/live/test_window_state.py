@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import gc
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import apache_beam as beam
 import pytest
 from apache_beam.coders import FastPrimitivesCoder
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.direct import evaluation_context, executor, transform_evaluator
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.testing import test_stream
-from apache_beam.transforms.trigger import GeneralTriggerDriver, MergeableStateAdapter
+from apache_beam.transforms.trigger import GeneralTriggerDriver, MergeableStateAdapter, _ListStateTag
 from apache_beam.transforms.window import IntervalWindow, TimestampedValue
 
-from pipeline.live.bundles import make_bundles_cheap
+from pipeline.live.forgetting import GroupingStep
 from pipeline.live.window_state import KEPT_DELTAS, WindowState
 from pipeline.sums import ExactSum
 from pipeline.transforms.windowed_sums import AddUpDeltas, Revise, Revision, WindowPartials
@@ -25,18 +25,11 @@ WINDOW_SECONDS = 10
 LATENESS_SECONDS = 30
 WINDOWS = 20
 PANE_SECONDS = 5
+HOURS_LATENESS_SECONDS = 7_200
+BAG = _ListStateTag("user/bag")
 
 
-@pytest.fixture(autouse=True)
-def cheap_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Set to what they are, so that they are set back after the test.
-    running = executor._ExecutorServiceParallelExecutor
-    grouping = transform_evaluator._StreamingGroupAlsoByWindowEvaluator
-    monkeypatch.setattr(running, "schedule_consumers", running.schedule_consumers)
-    monkeypatch.setattr(transform_evaluator, "pickler", transform_evaluator.pickler)
-    monkeypatch.setattr(grouping, "process_element", grouping.process_element)
-    monkeypatch.setattr(evaluation_context, "DirectUnmergedState", evaluation_context.DirectUnmergedState)
-    make_bundles_cheap()
+pytestmark = pytest.mark.usefixtures("cheap_bundles")
 
 
 class CountKeptWindows(beam.DoFn):
@@ -110,6 +103,57 @@ def test_a_pane_that_waits_for_its_timer_is_given_out_after_the_lateness_too() -
     assert NoteSums.noted[0][:2] == [1, 2]
 
 
+class CountKeys(beam.DoFn):
+    """Counts, when the key 0 comes, the keys of the grouping step, and the windows of all of them."""
+
+    kept: ClassVar[list[tuple[int, int]]] = []
+    step: ClassVar[GroupingStep]
+
+    def process(self, element: tuple[int, int]) -> None:
+        if element[0] == 0:
+            if not self.kept:
+                steps = (each for each in gc.get_objects() if type(each) is GroupingStep)
+                of_test = (each for each in steps if each._lateness_us == HOURS_LATENESS_SECONDS * 1_000_000)
+                CountKeys.step = next(of_test)
+            states = self.step._keyed_states.values()
+            ids = [state.get_global_state(MergeableStateAdapter.WINDOW_IDS) for state in states]
+            self.kept.append((len(ids), sum(len(each or ()) for each in ids)))
+
+
+class NoteValues(beam.DoFn):
+    noted: ClassVar[list[int]] = []
+
+    def process(self, element: tuple[int, list[int]]) -> None:
+        self.noted.extend(element[1])
+
+
+def test_keys_that_are_each_used_for_an_hour_are_forgotten_and_no_value_is_lost() -> None:
+    hours, windows_an_hour = 12, 6
+    stream = test_stream.TestStream()
+    values = iter(range(1_000_000))
+    for ten_minutes in range(hours * windows_an_hour):
+        now, hour = ten_minutes * 600, 1 + ten_minutes // windows_an_hour
+        stream.advance_processing_time(600)
+        stream.advance_watermark_to(now)
+        stream.add_elements([TimestampedValue((hour, next(values)), now)])
+        if hour > 4:  # too late by an hour or more: it leaves nothing, neither a pane nor its key
+            stream.add_elements([TimestampedValue((1_000 + ten_minutes, -1), now - 3 * 3_600)])
+        if ten_minutes % windows_an_hour == 5:
+            stream.add_elements([TimestampedValue((0, next(values)), now)])
+    CountKeys.kept.clear()
+    NoteValues.noted.clear()
+    with beam.Pipeline(BundleBasedDirectRunner(), PipelineOptions(["--streaming"])) as pipeline:
+        keyed = pipeline | stream.advance_watermark_to_infinity()
+        keyed | "CountKeys" >> beam.ParDo(CountKeys())
+        grouped = keyed | into_deltas(600, 60, HOURS_LATENESS_SECONDS) | beam.GroupByKey()
+        grouped | "NoteValues" >> beam.ParDo(NoteValues())
+    assert len(CountKeys.kept) == hours
+    # Of the two hours before, the hour itself, the key 0, and what came too late in these ten minutes.
+    assert max(CountKeys.kept[5:]) <= (6, 12 + 6 + 3 + 1)
+    assert CountKeys.kept[5:] == [CountKeys.kept[5]] * (hours - 5)
+    assert sorted(NoteValues.noted) == list(range(next(values)))
+
+
 def test_a_copy_is_changed_and_its_original_is_not() -> None:
     original = WindowState()
     for window in ("a", "b"):
@@ -171,3 +215,64 @@ def test_a_window_of_many_deltas_keeps_their_sum_and_gives_out_every_revision() 
     so_far = [sum(range(1, last + 1)) for last in range(1, deltas + 1)]
     assert list(dict.fromkeys(NoteParts.noted)) == so_far
     assert 1 <= CountKeptDeltas.kept[0] <= KEPT_DELTAS
+
+
+class UncountedWindows(dict[Any, Any]):
+    """The ids of windows, of which nobody may go through all."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise AssertionError("looked at all windows")
+
+
+def test_as_long_as_no_window_is_over_nobody_looks_at_all_of_them() -> None:
+    state, windows = WindowState(), UncountedWindows()
+    for number in range(1, 100):
+        windows[IntervalWindow(number, number + 1)] = [number]
+        state.set_global_state(MergeableStateAdapter.WINDOW_IDS, windows)
+        state.add_state(number, GeneralTriggerDriver.ELEMENTS, number)
+    assert not state.forget_windows(2_000_000)
+    with pytest.raises(AssertionError, match="all windows"):
+        state.forget_windows(2_000_001)
+
+
+def test_a_bag_that_has_grown_long_is_not_copied_for_a_bundle_that_adds_to_it() -> None:
+    state = WindowState()
+    for number in range(100):
+        state = state.copy()
+        state.add_state("window", BAG, number)
+    copied = state.copy()
+    copied.add_state("window", BAG, 100)
+    assert copied.get_state("window", BAG)._values is state.get_state("window", BAG)._values
+    assert list(state.get_state("window", BAG)) == list(range(100))
+    assert list(copied.get_state("window", BAG)) == list(range(101))
+
+
+def test_what_a_bundle_added_before_it_failed_is_not_there_when_it_is_repeated() -> None:
+    state = WindowState()
+    for number in range(100):
+        state.add_state("window", BAG, number)
+    for generation in range(3):  # the first copy makes the list one that is shared
+        kept = list(state.get_state("window", BAG))
+        failed, repeated = state.copy(), state.copy()
+        failed.add_state("window", BAG, -1)
+        repeated.add_state("window", BAG, generation)
+        failed.add_state("window", BAG, -2)
+        assert list(state.get_state("window", BAG)) == kept
+        assert list(repeated.get_state("window", BAG)) == [*kept, generation]
+        assert list(failed.get_state("window", BAG)) == [*kept, -1, -2]
+        assert (repeated.get_state("window", BAG)[-1], len(repeated.get_state("window", BAG))) == (
+            generation,
+            len(kept) + 1,
+        )
+        state = repeated
+
+
+def test_a_bag_that_is_cleared_begins_anew() -> None:
+    state = WindowState()
+    for number in range(100):
+        state.add_state("window", BAG, number)
+    copied = state.copy()
+    copied.clear_state("window", BAG)
+    copied.add_state("window", BAG, 7)
+    assert list(copied.get_state("window", BAG)) == [7]
+    assert len(state.get_state("window", BAG)) == 100
