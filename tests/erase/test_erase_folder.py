@@ -121,11 +121,15 @@ def test_large_letter_with_the_id_in_an_attribute_alone_goes_with_its_payload(
     assert (lake / "tables/dead_letters/a.jsonl").read_bytes() == letter_row(2, OTHERS)
 
 
+CHANGES = 5
+"""Objects that are deleted or written anew: two payloads, two files of rows, one of raw/."""
+
+
 class Killed(Exception):
     """Stands for a signal that nobody can catch."""
 
 
-@pytest.mark.parametrize("changes", range(5))
+@pytest.mark.parametrize("changes", range(CHANGES + 1))
 def test_wherever_a_run_ends_the_same_command_goes_on(
     lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: int
 ) -> None:
@@ -145,7 +149,7 @@ def test_wherever_a_run_ends_the_same_command_goes_on(
     with monkeypatch.context() as patched:
         for act in (delete_object, replace_object):
             patched.setattr(f"pipeline.erase.lake.{act.__name__}", stop(act))
-        if changes < 4:
+        if changes < CHANGES:
             with pytest.raises(Killed):
                 main(arguments(lake, tmp_path / "plan", "--apply"))
         else:

@@ -33,8 +33,10 @@ def test_latest_is_the_deployed_branch(tmp_path: Any) -> None:
     assert calls == [
         f"gcloud storage cp /workspace/streaming.json {root}/ab12.json",
         f"gcloud storage cp /workspace/backfill.json {root}/ab12-backfill.json",
+        f"gcloud storage cp schemas.json {root}/ab12-schemas.json",
         f"gcloud storage cp /workspace/streaming.json {root}/latest.json",
         f"gcloud storage cp /workspace/backfill.json {root}/latest-backfill.json",
+        f"gcloud storage cp schemas.json {root}/latest-schemas.json",
     ]
 
 
@@ -43,8 +45,10 @@ def test_the_first_build_by_hand_makes_latest_and_launches_nothing(tmp_path: Any
     assert [call.split("/")[-1] for call in run_script("publish", tmp_path, **values)] == [
         "ab12.json",
         "ab12-backfill.json",
+        "ab12-schemas.json",
         "latest.json",
         "latest-backfill.json",
+        "latest-schemas.json",
     ]
     (tmp_path / "calls").unlink()
     assert run_script("launch", tmp_path, **values) == []
@@ -55,6 +59,7 @@ def test_another_branch_publishes_its_template_and_changes_no_job(tmp_path: Any)
     assert [call.split("/")[-1] for call in run_script("publish", tmp_path, **values)] == [
         "ab12.json",
         "ab12-backfill.json",
+        "ab12-schemas.json",
     ]
     (tmp_path / "calls").unlink()
     assert run_script("launch", tmp_path, **values) == []
