@@ -33,7 +33,7 @@ types: $(VENV)/.dev ## Check types
 	cd functions/alerting && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --strict .
 
 tests: $(VENV)/.dev $(CHECKOV)/.done ## Run all tests
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 parity: $(VENV)/.dev ## Show that a backfill gives exactly what streaming gave
 	$(BIN)/pytest --quiet --no-header tests/parity
