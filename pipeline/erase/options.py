@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pipeline.bigquery_client import DATASET
-from pipeline.commands import FlagParser
+from pipeline.command_flags import read_flags
 from pipeline.contract import Contract, load_contract
 from pipeline.erase.person import ID_COLUMNS, Person
 from pipeline.errors import UsageError
-from pipeline.flags import Flag, complaint, truth
+from pipeline.flags import Flag, truth
 
 FLAGS = (
     Flag("customer_id", "Remove this customer: rows of every event table with that column.",
@@ -51,39 +50,16 @@ def parse_erase(argv: Sequence[str]) -> EraseJob:
     Raises UsageError with one sentence for anything that is wrong, ContractFileError for a wrong
     schemas.json; prints the help and raises SystemExit for --help.
     """
-    parser = FlagParser(
-        prog="python -m pipeline.erase",
+    given = read_flags(
+        FLAGS,
+        argv,
+        command="pipeline.erase",
+        noun="the erasure",
         description="Removes a person from tables, dead letters and lake; without --apply it only looks.",
-        allow_abbrev=False,
     )
-    for flag in FLAGS:
-        notes = ["Required."] if flag.required else []
-        notes += [f"Default: {flag.default}."] if flag.default is not None else []
-        alone: dict[str, Any] = {"nargs": "?", "const": True} if flag.type is truth else {}
-        parser.add_argument(
-            f"--{flag.name}",
-            **alone,
-            type=flag.type,
-            default=flag.default,
-            metavar=flag.name.rsplit("_", 1)[-1].upper(),
-            help=" ".join([flag.help, *notes]),
-        )
-    flags, unknown = parser.parse_known_args(list(argv))
-    if unknown:
-        near = difflib.get_close_matches(
-            unknown[0].split("=", 1)[0], [f"--{flag.name}" for flag in FLAGS], n=1
-        )
-        raise UsageError(
-            f"{unknown[0].split('=', 1)[0]} is not a flag of the erasure: "
-            + (f"did you mean {near[0]}?" if near else "--help lists the flags.")
-        )
-    given = vars(flags)
-    for flag in FLAGS:
-        wrong = complaint(flag, given[flag.name])
-        if wrong is not None:
-            raise UsageError(wrong)
-        if not _is_text(given[flag.name]):
-            raise UsageError(f"--{flag.name} is not UTF-8: is the terminal set to another encoding?")
+    for name, value in given.items():
+        if not _is_text(value):
+            raise UsageError(f"--{name} is not UTF-8: is the terminal set to another encoding?")
     contract = load_contract(given["schemas_path"])
     return EraseJob(
         _person(given, contract),

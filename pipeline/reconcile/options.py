@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pipeline.bigquery_client import DATASET
 from pipeline.clock import now_us
-from pipeline.commands import FlagParser
+from pipeline.command_flags import read_flags
 from pipeline.contract import load_contract
 from pipeline.errors import UsageError
 from pipeline.files import InputFile, find_files
-from pipeline.flags import Flag, complaint, truth
+from pipeline.flags import Flag, truth
 from pipeline.reconcile.ledger import LONGEST_WINDOW_SECONDS
 from pipeline.reconcile.manifest import Manifest, read_manifest
 from pipeline.rfc3339 import parse_rfc3339_us
@@ -67,27 +65,14 @@ def parse_reconcile(argv: Sequence[str]) -> ReconcileJob:
     Raises UsageError with one sentence for anything that is wrong, ContractFileError for a wrong
     schemas.json; prints the help and raises SystemExit for --help.
     """
-    parser = FlagParser(
-        prog="python -m pipeline.reconcile",
+    given = read_flags(
+        FLAGS,
+        argv,
+        command="pipeline.reconcile",
+        noun="the reconciliation",
         description="Compares what was published, the ledger and the tables, and names every gap.",
         epilog="Exit code: 0 if all agree, 1 for a gap or a failure on the way, 2 for a wrong flag.",
-        allow_abbrev=False,
     )
-    for flag in FLAGS:
-        _declare(parser, flag)
-    flags, unknown = parser.parse_known_args(list(argv))
-    if unknown:
-        names = [f"--{flag.name}" for flag in FLAGS]
-        near = difflib.get_close_matches(unknown[0].split("=", 1)[0], names, n=1)
-        raise UsageError(
-            f"{unknown[0]} is not a flag of the reconciliation: "
-            + (f"did you mean {near[0]}?" if near else "--help lists the flags.")
-        )
-    given = vars(flags)
-    for flag in FLAGS:
-        wrong = complaint(flag, given[flag.name])
-        if wrong is not None:
-            raise UsageError(wrong)
     load_contract(given["schemas_path"])
     manifest = None if given["manifest"] is None else read_manifest(given["manifest"])
     since_us = _time_us("since", given["since"])
@@ -112,22 +97,6 @@ def parse_reconcile(argv: Sequence[str]) -> ReconcileJob:
         before = "now" if given["until"] in (None, FINISHED) else f"--until={given['until']}"
         raise UsageError(f"--since={given['since']} is not before {before}: there is nothing between them.")
     return job
-
-
-def _declare(parser: argparse.ArgumentParser, flag: Flag) -> None:
-    notes = [f"For example {flag.example}."] if flag.example and not flag.choices else []
-    notes += ["Required."] if flag.required else []
-    notes += [f"Default: {flag.default}."] if flag.default is not None else []
-    settings: dict[str, Any] = {"nargs": "?", "const": True} if flag.type is truth else {}
-    parser.add_argument(
-        f"--{flag.name}",
-        **settings,
-        type=flag.type,
-        default=flag.default,
-        choices=flag.choices,
-        metavar=None if flag.choices else flag.name.rsplit("_", 1)[-1].upper(),
-        help=" ".join([flag.help, *notes]),
-    )
 
 
 def _time_us(name: str, text: str | None) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import re
 import secrets
@@ -11,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.bigquery_client import DATASET
-from pipeline.commands import FlagParser
+from pipeline.command_flags import read_flags
 from pipeline.contract import Contract, load_contract
 from pipeline.errors import Rejected, UsageError
-from pipeline.flags import Flag, complaint, truth
+from pipeline.flags import Flag, truth
 from pipeline.replay.filters import UNKNOWN, Filters
 from pipeline.replay.prepare import Choice
 from pipeline.replay.rules import load_rules
@@ -82,26 +81,14 @@ def parse_replay(argv: Sequence[str]) -> ReplayJob:
     Raises UsageError with one sentence for anything that is wrong, ContractFileError for a wrong
     schemas.json; prints the help and raises SystemExit for --help.
     """
-    parser = FlagParser(
-        prog="python -m pipeline.replay",
+    given = read_flags(
+        FLAGS,
+        argv,
+        command="pipeline.replay",
+        noun="the replay",
         description="Publishes dead letters again: their original bytes and attributes, or repaired ones.",
-        allow_abbrev=False,
+        lists=LISTS,
     )
-    for flag in FLAGS:
-        _declare(parser, flag)
-    flags, unknown = parser.parse_known_args(list(argv))
-    if unknown:
-        names = [f"--{flag.name}" for flag in FLAGS]
-        near = difflib.get_close_matches(unknown[0].split("=", 1)[0], names, n=1)
-        raise UsageError(
-            f"{unknown[0]} is not a flag of the replay: "
-            + (f"did you mean {near[0]}?" if near else "--help lists the flags.")
-        )
-    given = vars(flags)
-    for flag in FLAGS:
-        wrong = None if flag.name in LISTS else complaint(flag, given[flag.name])
-        if wrong is not None:
-            raise UsageError(wrong)
     _check_together(given)
     contract = load_contract(given["schemas_path"])
     return ReplayJob(
@@ -125,25 +112,6 @@ def parse_replay(argv: Sequence[str]) -> ReplayJob:
         given["wait_seconds"],
         contract,
         given["show_payloads"],
-    )
-
-
-def _declare(parser: argparse.ArgumentParser, flag: Flag) -> None:
-    notes = [f"For example {flag.example}."] if flag.example and not flag.choices else []
-    notes += ["Required."] if flag.required else []
-    notes += [f"Default: {flag.default}."] if flag.default is not None else []
-    settings: dict[str, Any] = {"nargs": "?", "const": True} if flag.type is truth else {}
-    if flag.name in LISTS:
-        notes.append("Several after commas, or by repeating the flag.")
-        settings["action"] = "append"
-    parser.add_argument(
-        f"--{flag.name}",
-        **settings,
-        type=flag.type,
-        default=flag.default,
-        choices=flag.choices,
-        metavar=None if flag.choices else flag.name.rsplit("_", 1)[-1].upper(),
-        help=" ".join([flag.help, *notes]),
     )
 
 

@@ -12,7 +12,7 @@ GIVEN = ["--bq_dataset=local-shop:events", "--since=2026-03-02"]
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (["--sinse=x"], "--sinse=x is not a flag of the reconciliation: did you mean --since?"),
+        (["--sinse=x"], "--sinse is not a flag of the reconciliation: did you mean --since?"),
         (["raw.jsonl"], "raw.jsonl is not a flag of the reconciliation: --help lists the flags."),
         (["--bq_dataset=none"], "--bq_dataset=none does not have the form PROJECT:DATASET."),
         (["--since=yesterday"], "--since=yesterday is not RFC 3339, such as "),

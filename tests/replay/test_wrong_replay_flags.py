@@ -12,7 +12,7 @@ GIVEN = ["--from=table", "--bq_dataset=local-shop:events", "--topic=projects/loc
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (["--rason=x"], "--rason=x is not a flag of the replay: did you mean --reason?"),
+        (["--rason=x"], "--rason is not a flag of the replay: did you mean --reason?"),
         (["letters.json"], "letters.json is not a flag of the replay: --help lists the flags."),
         (["--from=file"], "argument --from: invalid choice: 'file'"),
         (["--bq_dataset=none"], "--bq_dataset=none does not have the form PROJECT:DATASET."),
