@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from pipeline.errors import Rejected
+
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -25,6 +27,9 @@ def without_collection(work: Callable[_Arguments, _Result]) -> Callable[_Argumen
         gc.disable()
         try:
             return work(*args, **kwargs)
+        except Rejected as refusal:
+            # Its traceback would keep alive what was read, and the collector would walk over that at last.
+            raise refusal.with_traceback(None)
         finally:
             gc.enable()
 

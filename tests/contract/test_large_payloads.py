@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from benchmarks.fuzz.extremes import EXTREMES
 from pipeline import parse
 from pipeline.collection import without_collection
+from pipeline.elements import ContractError
+from pipeline.errors import MissingField
 from pipeline.json_text import MAX_PAYLOAD_BYTES
 from tests.contract.messages import message, refusal
 
@@ -59,3 +62,21 @@ def test_the_id_of_an_event_that_is_refused_is_not_derived(monkeypatch: pytest.M
 @pytest.mark.parametrize("name", EXTREMES)
 def test_an_extreme_payload_has_the_size_that_is_asked_for(name: str) -> None:
     assert 9_000 <= len(EXTREMES[name](10_000)) <= 10_000 < MAX_PAYLOAD_BYTES
+
+
+def test_a_refusal_keeps_nothing_of_the_payload_alive() -> None:
+    class Read:
+        """Stands for what was read of a payload."""
+
+    noted: list[weakref.ref[Read]] = []
+
+    @without_collection
+    def refuse() -> None:
+        read = Read()
+        noted.append(weakref.ref(read))
+        raise MissingField([ContractError("/a", "required", "The event lacks a.")])
+
+    with pytest.raises(MissingField) as caught:
+        refuse()
+    assert noted[0]() is None
+    assert str(caught.value) == "missing_field: The event lacks a."
