@@ -29,7 +29,8 @@ def without_collection(work: Callable[_Arguments, _Result]) -> Callable[_Argumen
             return work(*args, **kwargs)
         except Rejected as refusal:
             # Its traceback would keep alive what was read, and the collector would walk over that at last.
-            raise refusal.with_traceback(None)
+            refusal.__traceback__ = None
+            raise
         finally:
             gc.enable()
 
