@@ -148,7 +148,7 @@ def _decode(payload: bytes) -> Any:
     return json.loads(
         payload.decode("utf-8"),
         object_pairs_hook=_EqualKeys(),
-        parse_int=_integer,
+        parse_int=_integer if _LONG_INTEGER.search(payload) else int,
         parse_float=_double,
         parse_constant=_refuse_constant,
     )
