@@ -17,8 +17,9 @@ from generator.ledger import Ledger
 from generator.messages import Message
 from pipeline.errors import UsageError
 
-RETRY_SECONDS = 30.0
-"""How long the client tries to publish a batch before its messages count as failed."""
+RETRY_SECONDS = 120.0
+"""How long the client tries to publish a batch before its messages count as failed: longer than a minute
+without Pub/Sub."""
 _PATIENCE_SECONDS = 5.0
 _BATCH = types.BatchSettings(max_messages=500, max_bytes=1_000_000, max_latency=0.02)
 _FLOW = types.PublishFlowControl(
