@@ -16,6 +16,7 @@ from google.cloud.pubsub_v1 import types
 from generator.ledger import Ledger
 from generator.messages import Message
 from pipeline.errors import UsageError
+from pipeline.publishing import is_passing
 
 RETRY_SECONDS = 120.0
 """How long the client tries to publish a batch before its messages count as failed: longer than a minute
@@ -26,15 +27,7 @@ _FLOW = types.PublishFlowControl(
     message_limit=5_000, byte_limit=20_000_000, limit_exceeded_behavior=types.LimitExceededBehavior.BLOCK
 )
 _RETRY = retry.Retry(
-    predicate=retry.if_exception_type(
-        exceptions.Aborted,
-        exceptions.Cancelled,
-        exceptions.DeadlineExceeded,
-        exceptions.InternalServerError,
-        exceptions.ResourceExhausted,
-        exceptions.ServiceUnavailable,
-        exceptions.Unknown,
-    ),
+    predicate=is_passing,
     initial=0.1,
     maximum=5.0,
     multiplier=2.0,

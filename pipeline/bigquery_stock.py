@@ -17,7 +17,7 @@ from pipeline.bigquery_client import table_id
 from pipeline.bigquery_refusals import dead_letter
 from pipeline.bigquery_rows import RowError
 from pipeline.bigquery_sink import REFUSED, WriteOutputs
-from pipeline.chunks import Chunk
+from pipeline.chunks import Chunk, nothing
 from pipeline.elements import DeadLetter, Event, RawMessage
 from pipeline.errors import RowTooLarge
 
@@ -72,16 +72,12 @@ class WriteEventsStock(beam.PTransform):
         }
         split = beam.ParDo(_SplitByOutcome(self._clock)).with_outputs(REFUSED, main="written")
         outcomes = sides | "JoinFailures" >> beam.CoGroupByKey() | "SplitByOutcome" >> split
-        no_outages = events | "TellNoOutages" >> beam.FlatMap(_nothing).with_output_types(Chunk)
+        no_outages = events | "TellNoOutages" >> beam.FlatMap(nothing).with_output_types(Chunk)
         return WriteOutputs(
             outcomes["written"] | "RewindowWritten" >> beam.WindowInto(events.windowing),
             outcomes[REFUSED] | "RewindowRefused" >> beam.WindowInto(events.windowing),
             no_outages,
         )
-
-
-def _nothing(_: list[Event]) -> Iterable[list[Any]]:
-    return ()
 
 
 class _WriteTable(beam.PTransform):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -17,6 +17,11 @@ CHUNK_ELEMENTS = 500
 
 class Chunk:
     """The type of a PCollection of lists; at run time they are plain lists."""
+
+
+def nothing(_: object) -> Iterable[Any]:
+    """What a step gives out that gives out nothing."""
+    return ()
 
 
 class ChunkCoder(Coder):

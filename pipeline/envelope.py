@@ -61,6 +61,11 @@ def unknown_type_fault(attributes: Mapping[str, str], given: Any, known: Iterabl
     return _fault(UnknownEventType, attributes, "event_type", message)
 
 
+def is_event_id(given: Any) -> bool:
+    """Return whether a value can be an event id."""
+    return isinstance(given, str) and 0 < len(given) <= MAX_EVENT_ID_CHARACTERS
+
+
 def event_id_fault(attributes: Mapping[str, str], given: Any) -> Fault:
     """Return the fault of an event id that is no string, empty or too long."""
     was = f"{len(given):,}" if isinstance(given, str) else kind_of(given)

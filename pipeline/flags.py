@@ -1,42 +1,12 @@
-"""The flags, as a table: what each says, its default, and what it must at least be."""
+"""The pipeline's flags, as a table: what each says, its default, and what it must at least be."""
 
 from __future__ import annotations
 
-import math
 import re
-from argparse import ArgumentParser, ArgumentTypeError
-from typing import Any, NamedTuple
+from argparse import ArgumentParser
 
 from pipeline.bigquery_client import DATASET
-
-
-class Flag(NamedTuple):
-    """One flag; its unit is the end of its name."""
-
-    name: str
-    help: str
-    default: Any = None
-    type: Any = str
-    least: float | None = None
-    most: float = 1_000_000_000
-    """In seconds, three decades: with much more, the windows' ends leave what Beam's timestamps hold."""
-    choices: tuple[str, ...] | None = None
-    form: re.Pattern[str] | None = None
-    example: str = ""
-    """What a value looks like, for the message about one that does not."""
-    required: bool = False
-    only: str = ""
-    """`streaming` or `backfill`, if it means something there alone."""
-    also: str = ""
-    """Another name for it."""
-
-
-def truth(text: str) -> bool:
-    """True or false; `--flag` alone means true, and a template says `--flag=true`."""
-    if text.lower() not in ("true", "false"):
-        raise ArgumentTypeError(f"{text!r} is neither true nor false")
-    return text.lower() == "true"
-
+from pipeline.command_flags import Flag, declare, truth
 
 _PROJECT = r"projects/[a-z][-a-z0-9:.]{4,61}[a-z0-9]"
 _NAME = r"[A-Za-z][\w.~+%-]{2,254}"
@@ -264,34 +234,4 @@ def add_flags(parser: ArgumentParser) -> None:
     for title, flags in FLAGS.items():
         group = parser.add_argument_group(title)
         for flag in flags:
-            notes = [f"For example {flag.example}."] if flag.example and flag.default is None else []
-            notes += [f"Required{' in a backfill' * (flag.only == 'backfill')}."] if flag.required else []
-            notes += [f"Default: {flag.default}."] if flag.default is not None else []
-            names = [f"--{name}" for name in (flag.name, flag.also) if name]
-            alone: dict[str, Any] = {"nargs": "?", "const": True} if flag.type is truth else {}
-            group.add_argument(
-                *names,
-                **alone,
-                type=flag.type,
-                default=flag.default,
-                choices=flag.choices,
-                metavar=None if flag.choices else flag.name.rsplit("_", 1)[-1].upper(),
-                help=" ".join([flag.help, *notes]),
-            )
-
-
-def complaint(flag: Flag, value: Any) -> str | None:
-    """What is wrong with a value, in a sentence, or None."""
-    if value is None:
-        return f"--{flag.name} is missing: name {flag.example}." if flag.required else None
-    if flag.form is not None and not flag.form.fullmatch(value):
-        return f"--{flag.name}={value} does not have the form {flag.example}."
-    if flag.least is None:
-        return None
-    if math.isnan(value):
-        return f"--{flag.name}={value} is not a number: it must be {flag.least:g} or more."
-    if value < flag.least:
-        return f"--{flag.name}={value} is too small: it must be {flag.least:,g} or more."
-    if value > flag.most:
-        return f"--{flag.name}={value} is too large: it must be {flag.most:,.0f} or less."
-    return None
+            declare(group, flag)

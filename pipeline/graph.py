@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -11,9 +11,8 @@ from apache_beam.transforms.window import GlobalWindows
 from pipeline.anomalies.settings import AnomalySettings
 from pipeline.bigquery_sink import WriteEvents, WriteOutputs
 from pipeline.bigquery_stock import WriteEventsStock
-from pipeline.chunks import Chunk, GatherChunks
+from pipeline.chunks import Chunk, GatherChunks, nothing
 from pipeline.clock import now_us
-from pipeline.elements import DeadLetter, Event
 from pipeline.rows import Run
 from pipeline.source import DeduplicateSettings, Source
 from pipeline.tables import RowOutputs, Tables, WriteRows
@@ -114,13 +113,9 @@ class KeepInLake(beam.PTransform):
     """Without a warehouse events are in the lake only. Input: list[Event]. Output: WriteOutputs."""
 
     def expand(self, events: beam.PCollection) -> WriteOutputs:
-        refused = events | "RefuseNone" >> beam.FlatMap(_none).with_output_types(Chunk)
-        outages = events | "TellNoOutages" >> beam.FlatMap(_none).with_output_types(Chunk)
+        refused = events | "RefuseNone" >> beam.FlatMap(nothing).with_output_types(Chunk)
+        outages = events | "TellNoOutages" >> beam.FlatMap(nothing).with_output_types(Chunk)
         return WriteOutputs(events, refused, outages)
-
-
-def _none(_: list[Event]) -> Iterable[list[DeadLetter]]:
-    return ()
 
 
 class WriteGatheredRows(beam.PTransform):

@@ -19,6 +19,7 @@ import numpy as np
 import orjson
 import rfc8785
 
+from pipeline.contract_rules import INT64_MAX, INT64_MIN
 from pipeline.elements import ContractError
 from pipeline.errors import (
     DuplicateKey,
@@ -45,7 +46,6 @@ _LEVELS = np.zeros(256, np.int8)
 _LEVELS[list(b"[{")], _LEVELS[list(b"]}")] = 1, -1
 _LONG_INTEGER = re.compile(rb"[0-9]{19}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_INT64_MAX = 2**63 - 1
 _EXACT_IN_A_DOUBLE = 2**53
 
 
@@ -174,7 +174,7 @@ class _EqualKeys:
 
 def _integer(text: str) -> int | float:
     # Twenty characters hold every 64-bit integer; int() itself refuses thousands of digits.
-    if len(text) <= 20 and -_INT64_MAX - 1 <= int(text) <= _INT64_MAX:
+    if len(text) <= 20 and INT64_MIN <= int(text) <= INT64_MAX:
         return int(text)
     return _literal(text)
 

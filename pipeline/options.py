@@ -16,11 +16,12 @@ from pipeline.anomalies.promotions import NO_PROMOTIONS, Calendar, read_calendar
 from pipeline.anomalies.settings import AnomalySettings
 from pipeline.bigquery_client import DATASET
 from pipeline.bigquery_rows import InsertSettings
+from pipeline.command_flags import complaint
 from pipeline.commands import FlagParser
 from pipeline.contract import load_contract
 from pipeline.errors import UsageError
 from pipeline.files import open_file
-from pipeline.flags import add_flags, all_flags, complaint
+from pipeline.flags import add_flags, all_flags
 from pipeline.graph import GraphSettings
 from pipeline.rows import Run
 from pipeline.sink_circuit import CircuitSettings

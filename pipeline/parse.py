@@ -20,6 +20,7 @@ from pipeline.envelope import (
     MAX_EVENT_ID_CHARACTERS,
     derived_id,
     event_id_fault,
+    is_event_id,
     newer_version_fault,
     schema_version,
     unknown_type_fault,
@@ -230,9 +231,7 @@ class Parser:
                 [*faults, unknown_type_fault(attributes, event_type, map(str, self._tables))], None
             )
         event_id = attributes.get("event_id", fields.get("event_id"))
-        if event_id is None:
-            pass  # derived once the event is known to be good: that takes longer than all else
-        elif not isinstance(event_id, str) or not 0 < len(event_id) <= MAX_EVENT_ID_CHARACTERS:
+        if event_id is not None and not is_event_id(event_id):
             faults.append(event_id_fault(attributes, event_id))
         version = schema_version(attributes, fields.get("schema_version"), table.schema_version)
         if version is None:
@@ -260,7 +259,7 @@ class Parser:
             event_time_us = _event_time_us(data.get(table.event_time))
         if faults or version is None or event_time_us is None:
             raise _refusal(faults, table.event_type)
-        if event_id is None:
+        if event_id is None:  # not before: it takes longer than all else, and is in vain for a refused one
             event_id = derived_id(loads(message.payload))
         self.dropped_fields += dropped
         event_time = data.pop(table.event_time)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.contract import Column, Table, View
+from pipeline.contract_rules import INT64_MAX, INT64_MIN
 
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 EXACT_IN_A_DOUBLE = 2**53
 """Beyond, an integer in a FLOAT column may be no legal number, or has to become a double."""
 

@@ -17,22 +17,24 @@ from pipeline.errors import PipelineError
 PUBLISH_TIMEOUT_SECONDS = 60.0
 MAX_MESSAGE_BYTES = 9_900_000
 """Pub/Sub takes requests of 10,000,000 bytes; the rest is for the topic's name and framing."""
+is_passing = if_exception_type(
+    exceptions.Aborted,
+    exceptions.Cancelled,
+    exceptions.DeadlineExceeded,
+    exceptions.InternalServerError,
+    exceptions.ResourceExhausted,
+    exceptions.ServiceUnavailable,
+    exceptions.Unknown,
+)
+"""Whether a failure to publish may pass: the client's own kinds of them."""
 _RETRY = Retry(
-    if_exception_type(
-        exceptions.Aborted,
-        exceptions.Cancelled,
-        exceptions.DeadlineExceeded,
-        exceptions.InternalServerError,
-        exceptions.ResourceExhausted,
-        exceptions.ServiceUnavailable,
-        exceptions.Unknown,
-    ),
+    is_passing,
     initial=0.1,
     maximum=32.0,
     multiplier=1.5,
     timeout=2 * PUBLISH_TIMEOUT_SECONDS,
 )
-"""The client's own kinds of failures; but its waits grow fourfold, far beyond the outage so far."""
+"""The client's own waits grow fourfold, far beyond the outage so far."""
 
 
 class OutgoingMessage(NamedTuple):

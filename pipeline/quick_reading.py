@@ -14,8 +14,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pipeline.contract import Column, Table
+from pipeline.contract_rules import INT64_MAX, INT64_MIN
 from pipeline.envelope import MAX_EVENT_ID_CHARACTERS
-from pipeline.projections import EXACT_IN_A_DOUBLE, INT64_MAX, INT64_MIN, may_be_absent
+from pipeline.projections import EXACT_IN_A_DOUBLE, may_be_absent
 from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
 from pipeline.validation import value_validator
 

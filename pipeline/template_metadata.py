@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline.flags import FLAGS, Flag, truth
+from pipeline.command_flags import Flag, truth
+from pipeline.flags import FLAGS
 
 NOT_ON_DATAFLOW = {
     "schemas_path": "a file of the machine that launches; workers have the one in the image",

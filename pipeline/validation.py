@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from pipeline.contract import Column, Table
+from pipeline.contract_rules import INT64_MAX, INT64_MIN
 from pipeline.elements import ContractError
 from pipeline.errors import (
     ContractFileError,
@@ -22,7 +23,7 @@ from pipeline.errors import (
     WrongType,
 )
 from pipeline.json_text import Fault
-from pipeline.projections import EXACT_IN_A_DOUBLE, INT64_MAX, INT64_MIN, may_be_absent, value_schema
+from pipeline.projections import EXACT_IN_A_DOUBLE, may_be_absent, value_schema
 from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
 from pipeline.wording import counted, kind_and_size, kind_of, named, pointer, shortened
 

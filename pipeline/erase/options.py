@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pipeline.bigquery_client import DATASET
-from pipeline.command_flags import read_flags
+from pipeline.command_flags import Flag, read_flags, truth
 from pipeline.contract import Contract, load_contract
 from pipeline.erase.person import ID_COLUMNS, Person
 from pipeline.errors import UsageError
-from pipeline.flags import Flag, truth
 
 FLAGS = (
     Flag("customer_id", "Remove this customer: rows of every event table with that column.",

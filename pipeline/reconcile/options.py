@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from pipeline.bigquery_client import DATASET
 from pipeline.clock import now_us
-from pipeline.command_flags import read_flags
+from pipeline.command_flags import Flag, read_flags, truth
 from pipeline.contract import load_contract
 from pipeline.errors import UsageError
 from pipeline.files import InputFile, find_files
-from pipeline.flags import Flag, truth
 from pipeline.reconcile.ledger import LONGEST_WINDOW_SECONDS
 from pipeline.reconcile.manifest import Manifest, read_manifest
 from pipeline.rfc3339 import parse_rfc3339_us

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.projections import INT64_MAX, INT64_MIN
+from pipeline.contract_rules import INT64_MAX, INT64_MIN
 from pipeline.rfc3339 import MAX_US, MIN_US, format_rfc3339, parse_rfc3339_us
 from pipeline.wording import kind_and_size
 

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.bigquery_client import DATASET
-from pipeline.command_flags import read_flags
+from pipeline.command_flags import Flag, read_flags, truth
 from pipeline.contract import Contract, load_contract
 from pipeline.errors import Rejected, UsageError
-from pipeline.flags import Flag, truth
 from pipeline.replay.filters import UNKNOWN, Filters
 from pipeline.replay.prepare import Choice
 from pipeline.replay.rules import load_rules

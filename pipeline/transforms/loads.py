@@ -11,7 +11,7 @@ from apache_beam.metrics import Metrics
 
 from pipeline.bigquery_rows import Row
 from pipeline.checksums import FileToLoad
-from pipeline.chunks import Chunk
+from pipeline.chunks import Chunk, nothing
 from pipeline.clock import now_us
 from pipeline.elements import DeadLetter, Event
 from pipeline.loads import LOAD_METADATA, Loads
@@ -67,7 +67,7 @@ class RecordLoads(beam.PTransform):
         )  # (path, FileCounts)
         finished = (
             tuple(
-                each | f"AwaitWritten{number}" >> beam.FlatMap(_nothing).with_output_types(bytes)
+                each | f"AwaitWritten{number}" >> beam.FlatMap(nothing).with_output_types(bytes)
                 for number, each in enumerate(outcomes.written)
             )
             | "AllWritten" >> beam.Flatten()
@@ -116,10 +116,6 @@ def _load_row(loaded: FileToLoad, counts: FileCounts, run_id: str, loaded_at_us:
 
 def _count(outcome: str) -> beam.ParDo:
     return beam.ParDo(_CountByFile(outcome)).with_output_types(tuple[str, FileCounts])
-
-
-def _nothing(_: object) -> Iterable[bytes]:
-    return ()
 
 
 class _CountByFile(beam.DoFn):

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from pipeline.command_flags import Flag
 from pipeline.erase.lake import letter_folder, letter_rows_folder
 from pipeline.erase.options import FLAGS
-from pipeline.flags import Flag
 from tests.contract.messages import CONTRACT
 from tests.docs.readme import REPOSITORY
 from tests.privacy.canaries import personal_columns

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.flags import Flag, all_flags
+from pipeline.command_flags import Flag
+from pipeline.flags import all_flags
 from pipeline.options import Job, parse_job
 
 REPOSITORY = Path(__file__).resolve().parents[2]

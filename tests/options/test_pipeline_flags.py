@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.anomalies.promotions import NO_PROMOTIONS
 from pipeline.anomalies.settings import AnomalySettings
-from pipeline.flags import Flag, all_flags
+from pipeline.command_flags import Flag
+from pipeline.flags import all_flags
 from pipeline.main import main
 from pipeline.options import Job, parse_job
 from tests.options.command_line import GIVEN, Complaint, argv, is_numeric, job, named

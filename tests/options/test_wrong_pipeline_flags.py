@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.flags import Flag, all_flags
+from pipeline.command_flags import Flag
+from pipeline.flags import all_flags
 from tests.options.command_line import GIVEN, REPOSITORY, Complaint, argv, is_numeric, named
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pipeline.flags import Flag
+from pipeline.command_flags import Flag
 from pipeline.replay.options import FLAGS
 from tests.endtoend.pipeline_process import REPOSITORY
 

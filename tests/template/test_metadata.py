@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from google.cloud.dataflow_v1beta3.types import TemplateMetadata
 
-from pipeline.flags import FLAGS, Flag, all_flags, complaint, truth
+from pipeline.command_flags import Flag, complaint, truth
+from pipeline.flags import FLAGS, all_flags
 from pipeline.options import parse_job
 from pipeline.template import main
 from pipeline.template_metadata import NOT_ON_DATAFLOW

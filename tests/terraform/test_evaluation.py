@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.command_flags import complaint
 from pipeline.contract import load_contract
-from pipeline.flags import all_flags, complaint
+from pipeline.flags import all_flags
 from pipeline.projections import bigquery_fields
 from tests.terraform.configuration import FOLDER, REPOSITORY
 from tests.terraform.evaluation import MISSING, TERRAFORM, Answer, evaluate, terraform
