@@ -52,7 +52,11 @@ class Questions:
                 job_retry=DEFAULT_JOB_RETRY.with_timeout(PATIENCE_SECONDS),
             ).result(page_size=self._page_rows, retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS))
         except QUERY_ERRORS as error:
-            raise unanswered(self.dataset, error) from error
+            raise self.unanswered(error) from error
+
+    def unanswered(self, error: Exception) -> PipelineError:
+        """What to raise for one of QUERY_ERRORS."""
+        return unanswered(self.dataset, error)
 
     def check(self, tables: Sequence[str]) -> None:
         """Raise UsageError if one of `tables`, which may be views, is not there or cannot be read."""
@@ -63,16 +67,20 @@ class Questions:
 
 def unanswered(dataset: str, error: Exception) -> PipelineError:
     """What to raise for one of QUERY_ERRORS: UsageError if the caller can mend it, or BigQueryUnavailable."""
-    fault = fault_of(error)
-    # The reason first: a quota shares 403 with a refused permission, a lack of memory 400 with a wrong query.
-    passes = fault.kind is Kind.PASSING or fault.reason in _PASSING_REASONS
-    if isinstance(error, (NotFound, BadRequest)) and not passes:
+    if isinstance(error, (NotFound, BadRequest)) and not passes(error):
         return UsageError(
             f"--bq_dataset={dataset} lacks a table, view or column of schemas.json: {in_one_line(error)}"
         )
-    if isinstance(error, Forbidden) and not passes:
+    if isinstance(error, Forbidden) and not passes(error):
         return UsageError(f"--bq_dataset={dataset} cannot be read: {in_one_line(error)}")
     return BigQueryUnavailable(f"--bq_dataset={dataset} cannot be read just now: {in_one_line(error)}")
+
+
+def passes(error: Exception) -> bool:
+    """Whether one of QUERY_ERRORS says nothing about the dataset or the account."""
+    fault = fault_of(error)
+    # The reason too: a quota shares 403 with a refused permission, a lack of memory 400 with a wrong query.
+    return fault.kind is Kind.PASSING or fault.reason in _PASSING_REASONS
 
 
 def strings(name: str, values: Iterable[str]) -> Any:

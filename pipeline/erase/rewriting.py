@@ -21,6 +21,7 @@ import pyarrow.parquet
 from pipeline.erase.person import Person
 from pipeline.errors import PipelineError, in_one_line
 from pipeline.lines import read_envelope
+from pipeline.replay.letters import attributes_of_row
 
 _UNREADABLE = (
     EOFError,
@@ -123,8 +124,7 @@ def _is_about(line: bytes, person: Person, letter_ids: Container[str]) -> bool:
 
 
 def _letter_is_about(row: Any, person: Person) -> bool:
-    attributes = {each["key"]: each["value"] for each in row["attributes"]}
-    return person.is_in(b64decode(row.get("payload", "")), attributes)
+    return person.is_in(b64decode(row.get("payload", "")), attributes_of_row(row))
 
 
 def _avro(data: bytes, person: Person) -> Rewritten | None:
