@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import orjson
+
 from local.child import HOST
 
 _UPSTREAM_TIMEOUT_SECONDS = 60.0
@@ -139,6 +141,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def refusal(status: int, reason: str) -> Answer:
+    """An answer, in the shape of BigQuery and Cloud Storage, that refuses the whole request."""
+    details = {"reason": reason, "message": f"{reason}, on purpose", "domain": "global"}
+    body = {"error": {"code": status, "message": details["message"], "errors": [details]}}
+    return Answer(status, orjson.dumps(body))
 
 
 def always(answer: Answer) -> Rule:

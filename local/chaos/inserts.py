@@ -1,4 +1,4 @@
-"""What goes through the BigQuery proxy: when each row was written, and faults in BigQuery's own shapes."""
+"""What goes through the BigQuery proxy: when each row was written, and faults of inserts."""
 
 from __future__ import annotations
 
@@ -54,13 +54,6 @@ class InsertJournal:
     def count(self) -> int:
         """Different rows written so far."""
         return len(self._written_at)
-
-
-def error(status: int, reason: str) -> Answer:
-    """An answer of BigQuery's that refuses the whole request."""
-    details = {"reason": reason, "message": f"{reason}, on purpose", "domain": "global"}
-    body = {"error": {"code": status, "message": details["message"], "errors": [details]}}
-    return Answer(status, orjson.dumps(body))
 
 
 def for_inserts(rule: Rule, is_hit: Callable[[str], bool] = lambda table: True) -> Rule:

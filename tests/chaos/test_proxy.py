@@ -12,8 +12,8 @@ import requests
 from google.pubsub_v1.types import PubsubMessage
 
 from local.chaos.expected import Expected
-from local.chaos.http_proxy import HttpProxy, always, lose_answer, never
-from local.chaos.inserts import InsertJournal, error, for_inserts, refuse_rows
+from local.chaos.http_proxy import HttpProxy, always, lose_answer, never, refusal
+from local.chaos.inserts import InsertJournal, for_inserts, refuse_rows
 from local.chaos.pubsub_proxy import PubsubProxy
 from local.chaos.recovery import NEVER, Times, rows_back_at, times
 from pipeline.contract import load_contract
@@ -59,7 +59,7 @@ def test_without_a_fault_everything_passes_and_is_written_down(
 def test_a_refused_request_does_not_reach_the_emulator(
     proxy: HttpProxy, emulator: StubBigQuery, journal: InsertJournal
 ) -> None:
-    with proxy.fault(for_inserts(always(error(403, "quotaExceeded")), lambda table: table == "orders")):
+    with proxy.fault(for_inserts(always(refusal(403, "quotaExceeded")), lambda table: table == "orders")):
         refused = insert(proxy)
         assert insert(proxy, "user_activity").status_code == 200
     assert (refused.status_code, refused.json()["error"]["errors"][0]["reason"]) == (403, "quotaExceeded")

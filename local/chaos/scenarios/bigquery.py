@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local.chaos.http_proxy import Rule, always, lose_answer, never, slow
-from local.chaos.inserts import error, for_inserts, refuse_rows
+from local.chaos.http_proxy import Rule, always, lose_answer, never, refusal, slow
+from local.chaos.inserts import for_inserts, refuse_rows
 from local.chaos.scenario import Scenario
+from local.chaos.scenarios.outages import meet, outage_under_load, restarted
 from local.chaos.trial import Trial
 
 REFUSED_SHARE = 0.03
@@ -15,34 +16,20 @@ SHORT_TIMEOUT_SECONDS = 2
 
 def inserts_meet(rule: Rule) -> Callable[[Trial], None]:
     """An outage in which every streaming insert meets `rule`."""
-
-    def play(trial: Trial) -> None:
-        trial.wait_until_flowing()
-        trial.pause(0.3, 2)
-        with trial.outage(), trial.bigquery.fault(for_inserts(rule)):
-            trial.outlast()
-            trial.wait_until_met()
-
-    return play
+    return lambda trial: meet(trial, trial.bigquery.fault(for_inserts(rule)))
 
 
 def no_answer(trial: Trial) -> None:
     """Take every insert and say nothing."""
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage() as over, trial.bigquery.fault(for_inserts(never(over))):
+    with outage_under_load(trial) as over, trial.bigquery.fault(for_inserts(never(over))):
         trial.outlast()
 
 
 def table_missing(trial: Trial) -> None:
     """One event table, which the seed chooses, is not there, and then it is."""
     missing = trial.rng.choice(sorted(trial.expected.table_of.values()))
-    not_found = for_inserts(always(error(404, "notFound")), lambda table: table == missing)
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage(), trial.bigquery.fault(not_found):
-        trial.outlast()
-        trial.wait_until_met()
+    not_found = for_inserts(always(refusal(404, "notFound")), lambda table: table == missing)
+    meet(trial, trial.bigquery.fault(not_found))
 
 
 def bad_rows(trial: Trial) -> None:
@@ -54,26 +41,12 @@ def bad_rows(trial: Trial) -> None:
         trial.wait_for(trial.has_acknowledged_everything, 60.0, "Something is not acknowledged")
 
 
-def restart(trial: Trial) -> None:
-    """End the emulator and start it again on its data."""
-    emulator = trial.stack.service("bigquery")
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage():
-        emulator.ask_to_end()
-        emulator.wait_until_ended(2.0)
-        trial.pause(0, 2)
-        trial.wait_until_met()
-        emulator.start()
-        emulator.wait_until_it_answers(60.0, lambda: False)
-
-
 BIGQUERY = (
     *(
         Scenario(
             f"bigquery-{reason}" if status == 403 else f"bigquery-{status}",
             f"BigQuery answers every insert with {status} {reason}.",
-            inserts_meet(always(error(status, reason))),
+            inserts_meet(always(refusal(status, reason))),
         )
         for status, reason in (
             (500, "internalError"),
@@ -92,5 +65,7 @@ BIGQUERY = (
     Scenario("bigquery-answer-lost", "Inserts are done, and the answer is lost.", inserts_meet(lose_answer)),
     Scenario("bigquery-table-missing", "One table answers 404 notFound, then it is there.", table_missing),
     Scenario("bigquery-bad-rows", "3 of 100 rows are refused, their neighbours are not.", bad_rows),
-    Scenario("bigquery-restart", "The BigQuery emulator ends and starts again.", restart),
+    Scenario(
+        "bigquery-restart", "The BigQuery emulator ends and starts again.", restarted("bigquery", 2, 0, 2)
+    ),
 )

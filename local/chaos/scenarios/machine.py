@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from local.chaos.scenario import Proof, Scenario
+from local.chaos.scenarios.outages import outage_under_load
 from local.chaos.trial import Trial
 
 SMALL_FILE_BYTES = 100
@@ -30,9 +31,7 @@ def kill_twice(trial: Trial) -> None:
 
 def full_disk_of_the_lake(trial: Trial) -> None:
     """Let the pipeline, which writes its lake into a folder, make no file larger than some bytes."""
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage():
+    with outage_under_load(trial):
         trial.supervisor.limit_files(SMALL_FILE_BYTES)
         trial.outlast()
         # Nobody else sees what a process writes into a folder: that it ends is how the fault shows.

@@ -10,6 +10,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from local.chaos.pubsub_proxy import ACKNOWLEDGE, PUBLISH, Forward, Rule, refuse, refuse_publishing, topic_of
 from local.chaos.scenario import Proof, Scenario
+from local.chaos.scenarios.outages import meet, outage_under_load
 from local.chaos.standstill import is_stopped, standing_still
 from local.chaos.trial import Trial
 from local.errors import StackError
@@ -27,9 +28,7 @@ MANY_LETTERS = {"malformed_share": 0.3}
 def dlq_topic_missing(trial: Trial) -> None:
     """Delete the topic and create it again; what was published before stays with its subscription."""
     topic = trial.site.dlq_topic
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage():
+    with outage_under_load(trial):
         trial.site.delete_topic(topic)
         trial.outlast()
         trial.wait_until_met()
@@ -39,11 +38,7 @@ def dlq_topic_missing(trial: Trial) -> None:
 def dlq_topic_refuses(trial: Trial) -> None:
     """Answer UNAVAILABLE to whatever is published to the topic."""
     rule = refuse_publishing(trial.site.dlq_topic, grpc.StatusCode.UNAVAILABLE)
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage(), trial.pubsub.fault(rule):
-        trial.outlast()
-        trial.wait_until_met()
+    meet(trial, trial.pubsub.fault(rule))
 
 
 def wait_for_an_alert(trial: Trial) -> None:
@@ -74,10 +69,7 @@ def alerts_topic_refuses(trial: Trial) -> None:
 
 def refuses(trial: Trial) -> None:
     """Answer UNAVAILABLE to everything."""
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage(), trial.pubsub.fault(refuse(grpc.StatusCode.UNAVAILABLE)):
-        trial.outlast()
+    meet(trial, trial.pubsub.fault(refuse(grpc.StatusCode.UNAVAILABLE)))
 
 
 def stands_still(trial: Trial) -> None:
@@ -85,9 +77,7 @@ def stands_still(trial: Trial) -> None:
     pid = trial.stack.service("pubsub").pid
     if pid is None:
         raise StackError("The stack has no Pub/Sub server.")
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage(), standing_still(pid):
+    with outage_under_load(trial), standing_still(pid):
         trial.outlast()
         if is_stopped(pid):
             trial.note_fault()
@@ -95,9 +85,7 @@ def stands_still(trial: Trial) -> None:
 
 def connections_cut(trial: Trial) -> None:
     """Break every connection and take no new one for a while."""
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage():
+    with outage_under_load(trial):
         trial.pubsub.cut()
         try:
             trial.outlast()

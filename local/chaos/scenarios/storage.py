@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import orjson
+from collections.abc import Callable
 
-from local.chaos.http_proxy import Answer, Forward, Request, Rule, always, lose_answer
+from local.chaos.http_proxy import Answer, Forward, Request, Rule, always, lose_answer, refusal
 from local.chaos.scenario import Scenario
+from local.chaos.scenarios.outages import meet, restarted
 from local.chaos.trial import Trial
-
-
-def refusal(status: int, reason: str) -> Answer:
-    """An answer of Cloud Storage's that refuses a request."""
-    details = {"reason": reason, "message": f"{reason}, on purpose", "domain": "global"}
-    body = {"error": {"code": status, "message": details["message"], "errors": [details]}}
-    return Answer(status, orjson.dumps(body))
 
 
 def for_uploads(rule: Rule) -> Rule:
@@ -26,58 +20,40 @@ def for_uploads(rule: Rule) -> Rule:
     return narrowed
 
 
-def uploads_meet(trial: Trial, rule: Rule) -> None:
+def uploads_meet(rule: Rule) -> Callable[[Trial], None]:
     """An outage in which every upload meets `rule`."""
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage(), trial.storage.fault(for_uploads(rule)):
-        trial.outlast()
-        trial.wait_until_met()
-
-
-def restart(trial: Trial) -> None:
-    """End the emulator and start it again on its objects."""
-    emulator = trial.stack.service("storage")
-    trial.wait_until_flowing()
-    trial.pause(0.3, 2)
-    with trial.outage():
-        emulator.ask_to_end()
-        emulator.wait_until_ended(10.0)
-        trial.pause(1, 4)
-        trial.wait_until_met()
-        emulator.start()
-        emulator.wait_until_it_answers(60.0, lambda: False)
+    return lambda trial: meet(trial, trial.storage.fault(for_uploads(rule)))
 
 
 STORAGE = (
     Scenario(
         "storage-503",
         "Cloud Storage answers every upload with 503.",
-        lambda trial: uploads_meet(trial, always(refusal(503, "backendError"))),
+        uploads_meet(always(refusal(503, "backendError"))),
         recovered_when="acknowledged",
     ),
     Scenario(
         "storage-403",
         "Cloud Storage answers every upload with 403, then the role is granted.",
-        lambda trial: uploads_meet(trial, always(refusal(403, "forbidden"))),
+        uploads_meet(always(refusal(403, "forbidden"))),
         recovered_when="acknowledged",
     ),
     Scenario(
         "storage-507",
         "Cloud Storage answers every upload with 507: no room left.",
-        lambda trial: uploads_meet(trial, always(refusal(507, "insufficientStorage"))),
+        uploads_meet(always(refusal(507, "insufficientStorage"))),
         recovered_when="acknowledged",
     ),
     Scenario(
         "storage-answer-lost",
         "Objects are written, and the answer is lost.",
-        lambda trial: uploads_meet(trial, lose_answer),
+        uploads_meet(lose_answer),
         recovered_when="acknowledged",
     ),
     Scenario(
         "storage-restart",
         "The storage emulator ends and starts again.",
-        restart,
+        restarted("storage", 10, 1, 4),
         recovered_when="acknowledged",
     ),
 )
