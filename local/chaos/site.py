@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from google.pubsub_v1.types import PubsubMessage
 
 from local.chaos.pubsub_proxy import ANY_SIZE
 from local.names import BUCKET, Names
+from local.pulling import pull_all
 from local.resources import bigquery_client, create_bucket, create_dataset
 from local.stack import Stack
 from pipeline.contract import Contract
@@ -94,11 +94,11 @@ class Site:
 
     def newly_published(self) -> list[PubsubMessage]:
         """What the events topic has got since the last call, with Pub/Sub's ids and times."""
-        return list(self._pull_all(self._audit))
+        return list(pull_all(self._subscriber, self._audit))
 
     def messages_on(self, topic: str) -> list[PubsubMessage]:
         """What was published to a topic, and has not been asked for before."""
-        return [message for reader in self._readers[topic] for message in self._pull_all(reader)]
+        return [message for reader in self._readers[topic] for message in pull_all(self._subscriber, reader)]
 
     def ask(self, question: str) -> list[dict[str, Any]]:
         """Rows of an answer of the warehouse's."""
@@ -114,23 +114,6 @@ class Site:
             request={"name": subscription, "topic": topic, "ack_deadline_seconds": ACK_DEADLINE_SECONDS},
             timeout=_CALL_SECONDS,
         )
-
-    def _pull_all(self, subscription: str) -> Iterator[PubsubMessage]:
-        while received := self._pull(subscription):
-            self._subscriber.acknowledge(
-                subscription=subscription, ack_ids=[one.ack_id for one in received], timeout=_CALL_SECONDS
-            )
-            yield from (one.message for one in received)
-
-    def _pull(self, subscription: str) -> list[Any]:
-        with warnings.catch_warnings():
-            # Deprecated for the sake of throughput; here the answer "nothing" is wanted at once.
-            warnings.filterwarnings("ignore", message="The return_immediately flag is deprecated")
-            answer = self._subscriber.pull(
-                request={"subscription": subscription, "max_messages": 1_000, "return_immediately": True},
-                timeout=_CALL_SECONDS,
-            )
-        return list(answer.received_messages)
 
 
 def rows_of_file(name: str, data: bytes) -> Iterator[tuple[str, str]]:

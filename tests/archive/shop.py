@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import uuid
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import grpc
 from google.auth.credentials import AnonymousCredentials
@@ -15,8 +13,9 @@ from google.pubsub_v1.services.publisher import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-from google.pubsub_v1.types import PubsubMessage, PullResponse
+from google.pubsub_v1.types import PubsubMessage
 
+from local.pulling import pull_all
 from pipeline.elements import RawMessage
 from pipeline.lines import read_envelope
 
@@ -93,23 +92,7 @@ class Shop:
         return list(self._bucket.client.list_blobs(self._bucket))
 
     def _pull_all(self, subscription: str) -> list[RawMessage]:
-        found: list[RawMessage] = []
-        while True:
-            with warnings.catch_warnings():
-                # Deprecated for the sake of throughput; a test wants the answer "nothing" at once.
-                warnings.filterwarnings("ignore", message="The return_immediately flag is deprecated")
-                answer = self._subscriber.pull(
-                    request={"subscription": subscription, "max_messages": 1_000, "return_immediately": True},
-                    timeout=_CALL_SECONDS,
-                )
-            if not answer.received_messages:
-                return by_id(found)
-            found += [_raw(each.message) for each in PullResponse.pb(answer).received_messages]
-            self._subscriber.acknowledge(
-                subscription=subscription,
-                ack_ids=[each.ack_id for each in answer.received_messages],
-                timeout=_CALL_SECONDS,
-            )
+        return by_id(map(_raw, pull_all(self._subscriber, subscription)))
 
 
 def read_archive(objects: Sequence[bytes]) -> list[RawMessage]:
@@ -127,7 +110,8 @@ def by_id(messages: Iterable[RawMessage]) -> list[RawMessage]:
     return sorted(messages, key=lambda message: int(message.message_id or -1))
 
 
-def _raw(message: Any) -> RawMessage:
+def _raw(each: PubsubMessage) -> RawMessage:
+    message = PubsubMessage.pb(each)
     return RawMessage(
         message.data,
         dict(message.attributes),

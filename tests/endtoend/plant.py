@@ -6,7 +6,6 @@ import io
 import itertools
 import time
 import uuid
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,8 +17,9 @@ from google.pubsub_v1.services.publisher import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
+from google.pubsub_v1.types import PubsubMessage
 
+from local.pulling import pull_all
 from local.stack import Stack
 from tests.endtoend.pipeline_process import PipelineProcess
 from tests.endtoend.warehouse import Warehouse
@@ -127,28 +127,12 @@ class Plant:
 
     def pull_all(self, subscription: str) -> dict[str, PubsubMessage]:
         """Every message that waits now, by id; they are acknowledged."""
-        found: dict[str, PubsubMessage] = {}
-        while received := self._pull(subscription):
-            found.update((one.message.message_id, one.message) for one in received)
-            self._subscriber.acknowledge(
-                subscription=subscription, ack_ids=[one.ack_id for one in received], timeout=_CALL_SECONDS
-            )
-        return found
+        return {each.message_id: each for each in pull_all(self._subscriber, subscription)}
 
     def left_after_the_ack_deadline(self) -> dict[str, PubsubMessage]:
         """What the pipeline, which has ended, has not acknowledged."""
         time.sleep(ACK_DEADLINE_SECONDS + 0.5)
         return self.pull_all(self.subscription)
-
-    def _pull(self, subscription: str) -> list[ReceivedMessage]:
-        with warnings.catch_warnings():
-            # Deprecated for the sake of throughput; a test wants the answer "nothing" at once.
-            warnings.filterwarnings("ignore", message="The return_immediately flag is deprecated")
-            answer = self._subscriber.pull(
-                request={"subscription": subscription, "max_messages": 1_000, "return_immediately": True},
-                timeout=_CALL_SECONDS,
-            )
-        return list(answer.received_messages)
 
     def object(self, uri: str) -> bytes:
         """The bytes of `gs://…`."""

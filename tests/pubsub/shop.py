@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,8 @@ from google.pubsub_v1.services.publisher import PublisherClient as GapicPublishe
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import PubsubMessage, ReceivedMessage
+
+from local.pulling import pull_now
 
 PATIENCE_SECONDS = 20.0
 
@@ -66,16 +67,7 @@ class Shop:
 
     def pull_now(self, count: int = 1_000, subscription: str | None = None) -> list[ReceivedMessage]:
         """Return what is there, at once."""
-        with warnings.catch_warnings():
-            # Deprecated for the sake of throughput; a test wants the answer "nothing yet" at once.
-            warnings.filterwarnings("ignore", message="The return_immediately flag is deprecated")
-            response = self.subscriber.pull(
-                subscription=subscription or self.subscription,
-                max_messages=count,
-                return_immediately=True,
-                timeout=PATIENCE_SECONDS,
-            )
-        return list(response.received_messages)
+        return pull_now(self.subscriber, subscription or self.subscription, count)
 
     def acknowledge(self, received: list[ReceivedMessage]) -> None:
         ack_ids = [one.ack_id for one in received]
