@@ -10,6 +10,7 @@ from pipeline.contract import Column, load_contract
 from pipeline.errors import Rejected
 from pipeline.flags import FLAGS, all_flags
 from pipeline.migrations import migrate
+from tests.docs.flag_words import default_in_words
 from tests.docs.readme import TEXT, section, table_rows
 
 CONTRACT = load_contract()
@@ -108,13 +109,6 @@ def test_every_view_is_explained_and_no_other() -> None:
 
 @pytest.mark.parametrize("title", FLAGS)
 def test_the_flags_of_a_group_are_those_of_the_pipeline_with_their_defaults(title: str) -> None:
-    def default_in_words(flag) -> str:
-        if flag.required:
-            return f"required in a {flag.only} run" if flag.only else "required"
-        if isinstance(flag.default, bool):
-            return f"`{str(flag.default).lower()}`"
-        return "" if flag.default is None else f"`{flag.default}`"
-
     rows = table_rows(section(title[0].upper() + title[1:]))
     assert [row[:2] for row in rows] == [
         [f"`--{flag.name}`", default_in_words(flag)] for flag in FLAGS[title]

@@ -1,31 +1,15 @@
-"""docs/privacy.md names the flags and the marked columns there are, and quotes messages that are made."""
+"""docs/privacy.md names the marked columns there are, and quotes messages that are made."""
 
 from __future__ import annotations
 
 import re
 
-import pytest
-
-from pipeline.command_flags import Flag
 from pipeline.erase.lake import letter_folder, letter_rows_folder
-from pipeline.erase.options import FLAGS
 from tests.contract.messages import CONTRACT
 from tests.docs.readme import REPOSITORY
 from tests.privacy.canaries import personal_columns
 
 TEXT = (REPOSITORY / "docs" / "privacy.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| `--(\w+)` \|(.*?)\|(.*)\|$", TEXT, re.MULTILINE)
-
-
-def test_every_flag_has_its_row_and_there_is_no_other() -> None:
-    assert [name for name, _, _ in ROWS] == [flag.name for flag in FLAGS]
-
-
-@pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.name)
-def test_default_of_a_flag_is_told(flag: Flag) -> None:
-    (told,) = [default.strip() for name, default, _ in ROWS if name == flag.name]
-    expected = "" if flag.default is None else f"`{str(flag.default).lower()}`"
-    assert told == ("required" if flag.required else expected)
 
 
 def test_every_marked_column_is_named_as_marked() -> None:
