@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.main import main
 from tests.options.command_line import Complaint, argv
+from tests.options.complaints import complaint_of
 
 
 @pytest.fixture
@@ -11,12 +12,6 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> Complaint:
     """Run the pipeline with wrong flags: the one line that it says, and it must say nothing else."""
 
     def run(*changes: str, without: str = "") -> str:
-        assert main(argv(*changes, without=without)) == 2
-        output = capsys.readouterr()
-        assert output.out == ""
-        assert output.err.startswith("error: ")
-        assert output.err.endswith("\n")
-        assert output.err.count("\n") == 1, output.err
-        return output.err.removeprefix("error: ").rstrip("\n")
+        return complaint_of(main, argv(*changes, without=without), capsys)
 
     return run
