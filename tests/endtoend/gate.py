@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 from tests.bigquery.stub_server import error
+from tests.preflight.json_answers import JsonHandler
 
 AWAY = error(503, "backendError", "The gate is closed.")
 
@@ -24,7 +25,7 @@ class Gate:
         """Requests that came while it was closed."""
         gate, host = self, address.removeprefix("http://")
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(JsonHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
@@ -34,27 +35,15 @@ class Gate:
                 if self.path.partition("?")[0].endswith("/insertAll"):
                     if not gate.is_open:
                         gate.turned_away += 1
-                        self._answer(AWAY.status, AWAY.body)
+                        self.answer(AWAY.status, AWAY.body)
                         return
                     body, errors = gate._without_the_refused(body)
                 connection = http.client.HTTPConnection(host, timeout=30)
                 connection.request("POST", self.path, body, {"Content-Type": "application/json"})
                 answer = connection.getresponse()
                 content = answer.read()
-                self._answer(
-                    answer.status, json.dumps({"insertErrors": errors}).encode() if errors else content
-                )
+                self.answer(answer.status, {"insertErrors": errors} if errors else content)
                 connection.close()
-
-            def _answer(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

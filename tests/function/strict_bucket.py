@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import threading
 from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.preflight.json_answers import JsonHandler
 
 
 class StrictBucket:
@@ -23,17 +25,17 @@ class StrictBucket:
         self._lock = threading.Lock()
         bucket = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(JsonHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
                 with bucket._lock:
                     is_list = urlsplit(self.path).path.endswith("/o")
-                    self._answer(*(bucket._list() if is_list else bucket._get(self._name())))
+                    self.answer(*(bucket._list() if is_list else bucket._get(self._name())))
 
             def do_DELETE(self) -> None:
                 with bucket._lock:
-                    self._answer(*bucket._delete(self._name(), self._expected()))
+                    self.answer(*bucket._delete(self._name(), self._expected()))
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -41,7 +43,7 @@ class StrictBucket:
                 parts: Any = message_from_bytes(head + body).get_payload()
                 resource = json.loads(parts[0].get_payload())
                 with bucket._lock:
-                    self._answer(*bucket._upload(resource, self._expected()))
+                    self.answer(*bucket._upload(resource, self._expected()))
 
             def _name(self) -> str:
                 return unquote(urlsplit(self.path).path.rpartition("/o/")[2])
@@ -49,17 +51,6 @@ class StrictBucket:
             def _expected(self) -> int | None:
                 query = parse_qs(urlsplit(self.path).query)
                 return int(query["ifGenerationMatch"][0]) if "ifGenerationMatch" in query else None
-
-            def _answer(self, status: int, content: object) -> None:
-                body = b"" if status == 204 else json.dumps(content).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -90,7 +81,7 @@ class StrictBucket:
         if not self._is_expected(name, expected):
             return 412, {"error": {"message": "conditionNotMet"}}
         del self.objects[name]
-        return 204, ""
+        return 204, b""
 
     def _is_expected(self, name: str, expected: int | None) -> bool:
         return expected is None or expected == int(self.objects.get(name, {}).get("generation", 0))

@@ -10,9 +10,9 @@ from typing import Any
 class JsonHandler(http.server.BaseHTTPRequestHandler):
     """Answers one request."""
 
-    def answer(self, status: int, content: dict[str, Any]) -> None:
-        """Send the whole answer."""
-        body = json.dumps(content).encode()
+    def answer(self, status: int, content: Any) -> None:
+        """Send the whole answer; bytes are JSON already."""
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
