@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
-import os
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 from local.stack import LISTENING_PARTS, Stack
-from pipeline.replay.__main__ import main as replay
 from tests.endtoend.events import TABLES, messages
 from tests.endtoend.gate import Gate
 from tests.endtoend.plant import Plant
+from tests.replay.command import FROM_SUBSCRIPTION, replay
 
 BEFORE_SECONDS, AFTER_SECONDS = 10.0, 10.0
 PATIENCE_SECONDS = 120.0
@@ -72,7 +69,7 @@ def measure(plant: Plant, policy: str, rate: float, outage_seconds: float, flags
         drained_seconds = time.monotonic() - ended
         letters, begun = _letters(plant), time.monotonic()
         if letters:
-            _replay(plant)
+            replay(plant, FROM_SUBSCRIPTION, "--idle_seconds=1")
             process.wait_until(lambda: _rows(plant) >= len(published), PATIENCE_SECONDS)
         replay_seconds = time.monotonic() - begun if letters else 0.0
         process.terminate()
@@ -133,22 +130,6 @@ def _is_written_again(plant: Plant, published: list[str]) -> bool:
         fresh.intersection(plant.warehouse.column(f"SELECT event_id FROM {table}"))
         for table in TABLES.values()
     )
-
-
-def _replay(plant: Plant) -> None:
-    flags = [
-        f"--bq_dataset={plant.dataset}",
-        f"--topic={plant.topic}",
-        "--idle_seconds=1",
-        "--wait_seconds=0",
-    ]
-    source = ["--from=subscription", f"--dlq_subscription={plant.dlq_subscription}"]
-    with (
-        mock.patch.dict(os.environ, plant.stack.environment),
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        replay([*source, *flags])
 
 
 if __name__ == "__main__":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-import io
 import os
 import re
 from binascii import a2b_base64
@@ -25,6 +23,7 @@ from pipeline.transforms.lake import parquet_bytes
 from tests.archive.test_avro_files import WITH_METADATA, avro, record
 from tests.contract.messages import CONTRACT
 from tests.endtoend.events import TABLES
+from tests.endtoend.in_process import Ended, run_in_process
 from tests.endtoend.plant import Plant
 from tests.replay.letters import FAILED_US, keep
 from tests.transforms.builders import event
@@ -33,26 +32,10 @@ MINE, OTHERS = 'o\'Neil "C\\1" ß', "C2"
 MY_USER, OTHER_USER = "U1", "U2"
 
 
-class Ended(NamedTuple):
-    """What an erasure has said."""
-
-    code: int
-    out: str
-    err: str
-
-
 def erase(plant: Plant, folder: Path, *flags: str) -> Ended:
-    """Erase in this process: starting another one takes seconds."""
-    out, err = io.StringIO(), io.StringIO()
     ids = [f"--customer_id={MINE}", f"--user_id={MY_USER}", f"--plan={folder}"]
     places = [f"--bq_dataset={plant.dataset}", f"--output_bucket={plant.lake}"]
-    with (
-        mock.patch.dict(os.environ, plant.stack.environment),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        code = main([*ids, *places, *flags])
-    return Ended(code, out.getvalue(), err.getvalue())
+    return run_in_process(main, plant, [*ids, *places, *flags])
 
 
 def events(customer_id: str, user_id: str, count: int) -> list[Event]:

@@ -14,8 +14,9 @@ import pyarrow.parquet
 import pytest
 
 from tests.contract.messages import CONTRACT
+from tests.endtoend.in_process import Ended
 from tests.endtoend.plant import Plant
-from tests.erase.shop import MINE, MY_USER, OTHERS, Ended, erase, fill, hex_of
+from tests.erase.shop import MINE, MY_USER, OTHERS, erase, fill, hex_of
 
 
 def objects(plant: Plant) -> dict[str, bytes]:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from local.stack import Stack
+from tests.endtoend.in_process import Ended
 from tests.endtoend.plant import Plant
 from tests.parity.bucket import Bucket
 from tests.parity.comparison import Comparison, compare
 from tests.parity.hour import Hour, generate_hour
 from tests.parity.runs import run_live, start_backfill, wait_for_archive
 from tests.parity.sides import VIEWS, Rows, Subject, compare_sides, read_rows, read_side
-from tests.reconcile.command import Ended, reconcile
+from tests.reconcile.command import reconcile
 
 PARTS = {"pubsub", "bigquery", "storage", "archiver"}
 BEFORE_AND_AFTER = ("before", "after")

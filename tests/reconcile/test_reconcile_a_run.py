@@ -12,8 +12,9 @@ import pytest
 from google.pubsub_v1.types import PubsubMessage
 
 from tests.endtoend.events import message, messages
+from tests.endtoend.in_process import Ended
 from tests.endtoend.plant import Plant
-from tests.reconcile.command import Ended, reconcile
+from tests.reconcile.command import reconcile
 
 COUNT = 60
 REPEATED = 6

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
-from unittest import mock
 
 from pipeline.replay.__main__ import main
+from tests.endtoend.in_process import Ended, run_in_process
 from tests.endtoend.pipeline_process import REPOSITORY
 from tests.endtoend.plant import Plant
 
 FROM_TABLE = "table"
 FROM_SUBSCRIPTION = "subscription"
-
-
-class Ended(NamedTuple):
-    """What a replay has said."""
-
-    code: int
-    out: str
-    err: str
 
 
 def arguments(plant: Plant, source: str, *flags: str) -> list[str]:
@@ -36,15 +25,7 @@ def arguments(plant: Plant, source: str, *flags: str) -> list[str]:
 
 
 def replay(plant: Plant, source: str, *flags: str) -> Ended:
-    """Replay in this process: starting another one takes seconds."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.dict(os.environ, plant.stack.environment),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        code = main(arguments(plant, source, *flags))
-    return Ended(code, out.getvalue(), err.getvalue())
+    return run_in_process(main, plant, arguments(plant, source, *flags))
 
 
 def start(plant: Plant, source: str, *flags: str) -> subprocess.Popen[str]:
