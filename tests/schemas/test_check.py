@@ -2,207 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.commands import exit_code
-from pipeline.contract import CONTRACT_PATH, Table, load_contract
-from pipeline.contract import Contract as ContractFile
+from pipeline.contract import CONTRACT_PATH, Contract, Table, load_contract
 from pipeline.errors import Rejected
 from pipeline.migrations import STEPS
 from pipeline.parse import Parser
-from pipeline.schemas.__main__ import APPLY, DEPLOY, INSTEAD, PRODUCE, UNCOMPARED, main
+from pipeline.schemas.__main__ import INSTEAD, UNCOMPARED, main
 from pipeline.schemas.changes import Change as Found
 from pipeline.schemas.changes import Effect, changes
+from tests.contract.changed_contract import Change, orders, write_changed
 from tests.contract.messages import message
 from tests.contract.strategies import valid, valid_event
-
-Contract = dict[str, Any]
-Change = Callable[[Contract], object]
-NULLABLE = {"name": "gift", "type": "BOOLEAN", "mode": "NULLABLE", "description": "Some."}
-REQUIRED = {**NULLABLE, "mode": "REQUIRED"}
-
-
-def columns(content: Contract, table: str = "orders") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = content["tables"][table]["columns"]
-    return found
-
-
-def column(content: Contract, name: str, table: str = "orders") -> dict[str, Any]:
-    return next(each for each in columns(content, table) if each["name"] == name)
-
-
-def field(content: Contract, name: str) -> dict[str, Any]:
-    fields: list[dict[str, Any]] = column(content, "items")["fields"]
-    return next(each for each in fields if each["name"] == name)
-
-
-def check(content: Contract, name: str, **words: Any) -> None:
-    column(content, name)["check"] = {**column(content, name).get("check", {}), **words}
-
-
-def without(content: Contract, name: str, word: str) -> None:
-    del column(content, name)["check"][word]
-
-
-def earlier(content: Contract, name: str, version: str = "1") -> dict[str, Any]:
-    found: list[dict[str, Any]] = content["tables"]["user_activity"]["earlier_versions"][version]["columns"]
-    return next(each for each in found if each["name"] == name)
-
-
-def earlier_columns(content: Contract, version: str = "1") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = content["tables"]["user_activity"]["earlier_versions"][version]["columns"]
-    return found
-
-
-def without_version_2(content: Contract) -> None:
-    del content["tables"]["user_activity"]["earlier_versions"]["2"]
-
-
-def version_2_alone(content: Contract) -> None:
-    without_version_2(content)
-    content["tables"]["user_activity"]["schema_version"] = 2
-
-
-def rename(content: Contract, old: str, new: str) -> None:
-    column(content, old)["name"] = new
-
-
-BREAKING: dict[str, tuple[Change, str]] = {
-    "a column is gone": (
-        lambda c: columns(c, "user_activity").remove(column(c, "metadata", "user_activity")),
-        "user_activity.metadata is gone.",
-    ),
-    "a column is renamed": (
-        lambda c: rename(c, "total_amount", "total_amounts"),
-        "orders.total_amount is gone (renamed to total_amounts?).",
-    ),
-    "a type": (
-        lambda c: column(c, "total_amount").update(type="INTEGER"),
-        "orders.total_amount was of type FLOAT and is of type INTEGER.",
-    ),
-    "a new REQUIRED column": (lambda c: columns(c).append(REQUIRED), "orders.gift is new and REQUIRED."),
-    "a new REQUIRED field": (
-        lambda c: column(c, "items")["fields"].append(REQUIRED),
-        "orders.items.gift is new and REQUIRED.",
-    ),
-    "a column becomes REQUIRED": (
-        lambda c: column(c, "shipping_address").update(mode="REQUIRED"),
-        "orders.shipping_address was NULLABLE and is REQUIRED.",
-    ),
-    "an enum is narrower": (
-        lambda c: column(c, "activity_type", "user_activity").update(check={"enum": ["login"]}),
-        "user_activity.activity_type enum was ['login', 'logout', 'view_product', 'add_to_cart'] "
-        "and is ['login'].",
-    ),
-    "an enum is new": (
-        lambda c: check(c, "order_id", enum=["a"]),
-        "orders.order_id enum was absent and is ['a'].",
-    ),
-    "a length is shorter": (
-        lambda c: check(c, "order_id", maxLength=64),
-        "orders.order_id maxLength was 128 and is 64.",
-    ),
-    "a minimum is higher": (
-        lambda c: check(c, "total_amount", minimum=1),
-        "orders.total_amount minimum was 0 and is 1.",
-    ),
-    "a pattern is new": (
-        lambda c: check(c, "order_id", pattern="^o"),
-        "orders.order_id pattern was absent and is ^o.",
-    ),
-    "more values are forbidden": (
-        lambda c: column(c, "quantity_change", "inventory_logs").update(check={"not": {"enum": [0, 1]}}),
-        "inventory_logs.quantity_change not was {'enum': [0]} and is {'enum': [0, 1]}.",
-    ),
-    "a version goes back": (
-        version_2_alone,
-        "user_activity schema_version was 3 and is 2.",
-    ),
-    "an earlier version is gone": (
-        without_version_2,
-        "user_activity version 2 has no columns of its own any more.",
-    ),
-    "a column of an earlier version is gone": (
-        lambda c: earlier_columns(c, "2").remove(earlier(c, "category", "2")),
-        "user_activity version 2.category is gone.",
-    ),
-    "a column of an earlier version becomes REQUIRED": (
-        lambda c: earlier(c, "price").update(mode="REQUIRED"),
-        "user_activity version 1.price was NULLABLE and is REQUIRED.",
-    ),
-    "an enum of an earlier version is narrower": (
-        lambda c: earlier(c, "event_type").update(check={"enum": ["login"]}),
-        "user_activity version 1.event_type enum was ['login', 'logout', 'view_product', 'add_to_cart'] "
-        "and is ['login'].",
-    ),
-    "another type in an earlier version": (
-        lambda c: earlier(c, "price").update(type="STRING"),
-        "user_activity version 1.price was of type FLOAT and is of type STRING.",
-    ),
-    "another event type": (
-        lambda c: c["tables"]["orders"].update(event_type="purchase"),
-        "orders event_type was order and is purchase.",
-    ),
-    "a view is gone": (
-        lambda c: c["views"].pop("dead_letters_open"),
-        "dead_letters_open is gone, for all who query it.",
-    ),
-}
-SAFE: dict[str, tuple[Change, str, list[str]]] = {
-    "a new NULLABLE column": (
-        lambda c: columns(c).append(NULLABLE),
-        "table     orders.gift is a new NULLABLE column.",
-        [APPLY, DEPLOY, PRODUCE],
-    ),
-    "a REQUIRED column becomes NULLABLE": (
-        lambda c: column(c, "customer_id").update(mode="NULLABLE"),
-        "table     orders.customer_id was REQUIRED and is NULLABLE.",
-        [APPLY, DEPLOY, PRODUCE],
-    ),
-    "an enum is wider": (
-        lambda c: check(c, "status", enum=["pending", "processing", "shipped", "delivered", "lost"]),
-        "pipeline  orders.status enum was",
-        [DEPLOY, PRODUCE],
-    ),
-    "a check is gone": (
-        lambda c: without(c, "order_id", "maxLength"),
-        "pipeline  orders.order_id maxLength was 128 and is absent.",
-        [DEPLOY, PRODUCE],
-    ),
-    "a column becomes personal": (
-        lambda c: column(c, "order_id").update(pii=True),
-        "pipeline  orders.order_id is marked pii now.",
-        [DEPLOY, PRODUCE],
-    ),
-    "a version more": (
-        lambda c: c["tables"]["orders"].update(schema_version=2),
-        "pipeline  orders schema_version was 1 and is 2.",
-        [DEPLOY, PRODUCE],
-    ),
-    "an earlier version takes more": (
-        lambda c: earlier(c, "event_type").update(mode="NULLABLE"),
-        "pipeline  user_activity version 1.event_type was REQUIRED and is NULLABLE.",
-        [DEPLOY, PRODUCE],
-    ),
-    "a check of an earlier version is gone": (
-        lambda c: earlier(c, "user_id", "2").pop("check"),
-        "pipeline  user_activity version 2.user_id minLength was 1 and is absent.",
-        [DEPLOY, PRODUCE],
-    ),
-    "a description": (
-        lambda c: column(c, "status").update(description="Another."),
-        "text      orders.status has another description.",
-        [APPLY],
-    ),
-}
+from tests.schemas.contract_changes import BREAKING, SAFE, without_version_2
 
 
 @pytest.fixture
@@ -214,9 +32,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 def compared(files: tuple[Path, Path], change: Change) -> int:
     old, new = files
-    content = json.loads(old.read_bytes())
-    change(content)
-    new.write_text(json.dumps(content))
+    write_changed(new, change)
     return main(["check", str(old), str(new)])
 
 
@@ -245,8 +61,8 @@ def activity_at_version_2_with_the_columns_of_3() -> Table:
     return replace(table, schema_version=2, earlier_versions=table.earlier_versions[:1])
 
 
-def contract_of(table: Table) -> ContractFile:
-    return ContractFile("Some.", {table.name: table}, {})
+def contract_of(table: Table) -> Contract:
+    return Contract("Some.", {table.name: table}, {})
 
 
 def test_a_version_that_is_raised_and_keeps_its_columns_as_an_earlier_one_is_safe() -> None:
@@ -294,9 +110,7 @@ def test_a_contract_that_does_not_keep_the_rules_of_now_breaks_and_is_not_compar
 ) -> None:
     old, new = files
     new.write_bytes(old.read_bytes())
-    content = json.loads(old.read_bytes())
-    content["tables"]["orders"]["schema_version"] = 10_001
-    old.write_text(json.dumps(content))
+    write_changed(old, lambda c: orders(c).update(schema_version=10_001))
     assert main(["check", str(old), str(new)]) == 1
     assert capsys.readouterr().out == (
         f'breaks    old.json: tables.orders: "schema_version" must be at most 10,000.\n{UNCOMPARED}\n'
@@ -320,11 +134,8 @@ _SAFE_CHANGES = st.lists(st.sampled_from(sorted(SAFE)), unique=True, min_size=1)
 def test_what_was_valid_before_safe_changes_is_valid_after_them(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, names: list[str]
 ) -> None:
-    content = json.loads(CONTRACT_PATH.read_bytes())
-    for name in names:
-        SAFE[name][0](content)
     path = tmp_path_factory.mktemp("safe") / "schemas.json"
-    path.write_text(json.dumps(content))
+    write_changed(path, lambda c: [SAFE[name][0](c) for name in names])
     old, new = load_contract(), load_contract(path)
     event_type, event = data.draw(valid(old))
     said = {"event_type": event_type, "event_id": "e1"}
