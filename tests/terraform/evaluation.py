@@ -21,6 +21,7 @@ from tests.terraform.configuration import FOLDER, REPOSITORY, blocks
 TERRAFORM = shutil.which("terraform")
 # The binary comes from HashiCorp and no Python package brings it, so a machine may lack it.
 MISSING = "the terraform binary is not on this machine's PATH"
+KEY = "projects/keys/locations/europe-west1/keyRings/ring/cryptoKeys/key"
 
 _COPIED = ("variables.tf", "retention.tf", "locals.tf", "raw_events.json", "raw_events.sql")
 _SHOWN = (
