@@ -75,5 +75,12 @@ locals {
       for name, table in local.tables : name => var.event_days if can(table.event_type) || name == "raw_events"
     },
   )
-  lake_days = { for folder, days in { "raw/" = var.raw_archive_days, "processed/" = var.event_days } : folder => days if days != null }
+  lake_days = {
+    for folder, days in {
+      "dead_letters/"        = var.dead_letter_days
+      "tables/dead_letters/" = var.dead_letter_days
+      "raw/"                 = var.raw_archive_days
+      "processed/"           = var.event_days
+    } : folder => days if days != null
+  }
 }

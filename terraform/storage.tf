@@ -31,27 +31,6 @@ resource "google_storage_bucket" "lake" {
     }
   }
 
-  lifecycle_rule {
-    action {
-      type = "Delete"
-    }
-    condition {
-      age            = var.dead_letter_days
-      matches_prefix = ["dead_letters/", "tables/dead_letters/"]
-    }
-  }
-
-  # The removal of a person writes objects anew, and their age begins anew: their custom time is that of the first.
-  lifecycle_rule {
-    action {
-      type = "Delete"
-    }
-    condition {
-      days_since_custom_time = var.dead_letter_days
-      matches_prefix         = ["dead_letters/", "tables/dead_letters/"]
-    }
-  }
-
   dynamic "lifecycle_rule" {
     for_each = local.lake_days
     content {
@@ -65,6 +44,7 @@ resource "google_storage_bucket" "lake" {
     }
   }
 
+  # The removal of a person writes objects anew, and their age begins anew: their custom time is that of the first.
   dynamic "lifecycle_rule" {
     for_each = local.lake_days
     content {

@@ -23,11 +23,8 @@ def test_dead_letters_that_are_loaded_after_an_outage_stay_where_retention_and_e
     outages = (REPOSITORY / "docs/outages.md").read_text(encoding="utf-8")
     places = re.findall(r"gs://BUCKET/(\S*dead_letters/[\w/]*)", outages)
     assert len(places) == 3
-    (prefixes,) = re.findall(
-        r"var\.dead_letter_days\s+matches_prefix = \[(.*)\]",
-        (REPOSITORY / "terraform/storage.tf").read_text(encoding="utf-8"),
-    )
-    deleted = re.findall(r'"([^"]+)"', prefixes)
+    retention = (REPOSITORY / "terraform/retention.tf").read_text(encoding="utf-8")
+    deleted = re.findall(r'"([^"]+)" += var\.dead_letter_days', retention)
     erased = (letter_rows_folder("").lstrip("/") + "/", letter_folder("").lstrip("/") + "/")
     for place in places:
         assert place.startswith(tuple(deleted))

@@ -79,7 +79,8 @@ def test_our_own_words_are_left_out_at_every_depth(tmp_path: Path) -> None:
 
 
 def test_only_dead_letters_have_an_end_by_default(values: dict[str, Any]) -> None:
-    assert (values["table_days"], values["lake_days"]) == ({"dead_letters": 90}, {})
+    assert values["table_days"] == {"dead_letters": 90}
+    assert values["lake_days"] == {"dead_letters/": 90, "tables/dead_letters/": 90}
 
 
 def test_every_table_and_folder_of_events_ends_when_it_is_told_to(tmp_path: Path) -> None:
@@ -87,7 +88,8 @@ def test_every_table_and_folder_of_events_ends_when_it_is_told_to(tmp_path: Path
     values = evaluate(tmp_path, None, **given).values
     events = [table.name for table in load_contract().tables.values() if table.event_type]
     assert values["table_days"] == dict.fromkeys([*events, "raw_events"], 400) | {"dead_letters": 31}
-    assert values["lake_days"] == {"raw/": 30, "processed/": 400}
+    letters = {"dead_letters/": 31, "tables/dead_letters/": 31}
+    assert values["lake_days"] == {"raw/": 30, "processed/": 400} | letters
 
 
 def test_letters_may_go_as_early_as_the_queue_lets_them_go(tmp_path: Path) -> None:
