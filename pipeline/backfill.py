@@ -9,14 +9,16 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 from google.api_core.exceptions import GoogleAPIError
 
-from pipeline import chunk_memory
+from pipeline import chunk_memory, worker_processes
 from pipeline.commands import INTERRUPTED
 from pipeline.errors import PipelineError
 from pipeline.file_source import FileSource
 from pipeline.files import InputFile, cut_into_ranges, find_files
+from pipeline.fork_server import SEVERAL
 from pipeline.graph import build_graph
 from pipeline.loads import Loads, Plan, plan_backfill
 from pipeline.options import ONE_MACHINE, Job
@@ -36,6 +38,8 @@ def run_backfill(job: Job) -> int:
     """
     if job.runner == ONE_MACHINE:
         chunk_memory.share_one_heap()
+        if PipelineOptions(job.beam_args).view_as(DirectOptions).direct_running_mode == SEVERAL:
+            worker_processes.prepare()
     files = find_files(job.input_name)
     plan = plan_backfill(files, job.graph.tables, job.graph.run.run_id, job.reload)
     for remark in plan.remarks:
@@ -97,7 +101,7 @@ def _run(job: Job, plan: Plan, files: Sequence[InputFile], counter: ReadCounter)
         result = _submit(job, plan, files, counter)
         result.wait_until_finish()
     except (RuntimeError, OSError, GoogleAPIError) as error:  # the runner makes a RuntimeError of most
-        raise PipelineError(_last_sentence(str(error))) from error
+        raise PipelineError(worker_processes.untimely_end() or _last_sentence(str(error))) from error
     return counters_of(result)
 
 

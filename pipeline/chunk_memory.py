@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 from contextlib import suppress
 
 import pyarrow as pa
@@ -14,13 +13,12 @@ _KEPT_BYTES = 32_000_000
 
 
 def share_one_heap() -> None:
-    """Let the threads of this process, and of those it starts, take their memory from one heap.
+    """Let the threads of this process take their memory from one heap, as pipeline.fork_server does for workers.
 
     The C library gives each thread a heap of its own, and what one thread has freed no other can use: with
     Beam's dozens of threads a third of the memory is held for nobody.
     """
     _set(_M_ARENA_MAX, 1)
-    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 
 
 def settle() -> None:

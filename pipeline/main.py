@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+
+from pipeline import fork_server
+
+if __name__ == "__main__":
+    gc.disable()  # nothing that is loaded is garbage
+    fork_server.start_if_asked(sys.argv)  # meanwhile it loads what the lines below load
+
 import logging
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +23,7 @@ from google.api_core.exceptions import GoogleAPIError
 
 from pipeline.backfill import run_backfill
 from pipeline.clock import now_us
-from pipeline.commands import exit_code, on_signal
+from pipeline.commands import exit_code, log_to_stderr, on_signal
 from pipeline.errors import PipelineError, UsageError
 from pipeline.graph import build_graph
 from pipeline.live.figures import LiveFigures
@@ -35,11 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns 0, 2 for a wrong flag, contract or subscription, 1 for a failure on the way.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for noisy in ("apache_beam", "google", "urllib3"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    log_to_stderr()
     logging.getLogger("apache_beam.runners.direct.executor").addFilter(_last_line_only)
-    logging.getLogger("apache_beam.runners.portability.local_job_service").addFilter(_no_idle_warning)
     return exit_code(lambda: run(parse_job(sys.argv[1:] if argv is None else argv)))
 
 
@@ -52,11 +57,6 @@ def _last_line_only(record: logging.LogRecord) -> bool:
     """Keep what went wrong: the runner tries a failed bundle four times and prints all of it each time."""
     record.msg, record.args = record.getMessage().strip().rpartition("\n")[2], ()
     return True
-
-
-def _no_idle_warning(record: logging.LogRecord) -> bool:
-    """Each worker process warns that it has no folder for what nobody here uses."""
-    return "No semi_persistent_directory found" not in record.getMessage()
 
 
 def run_stock(job: Job) -> int:
@@ -174,6 +174,8 @@ def _drain_when_idle(source: LiveSource, job: Job) -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    gc.freeze()
+    gc.enable()
     # The runner's worker threads are daemons; some of gRPC's are not.
     code = main()
     sys.stdout.flush()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
 from pipeline.anomalies.promotions import NO_PROMOTIONS, Calendar, read_calendar
 from pipeline.anomalies.settings import AnomalySettings
@@ -22,6 +22,7 @@ from pipeline.contract import load_contract
 from pipeline.errors import UsageError
 from pipeline.files import open_file
 from pipeline.flags import add_flags, all_flags
+from pipeline.fork_server import SEVERAL
 from pipeline.graph import GraphSettings
 from pipeline.rows import Run
 from pipeline.sink_circuit import CircuitSettings
@@ -87,6 +88,10 @@ def parse_job(argv: Sequence[str]) -> Job:
         reads = "files"
     if reads == "live" and not on_one_machine:
         raise UsageError(f"--pubsub_read=live reads on one machine only, not with --runner={runner}.")
+    if on_one_machine:
+        beam_args = _without_runner(beam_args)
+        if reads == "files":
+            beam_args = _in_processes(beam_args)
     buckets = flags.dedup_buckets or (8 if on_one_machine else 256)
     return Job(
         reads,
@@ -100,7 +105,7 @@ def parse_job(argv: Sequence[str]) -> Job:
             flags.stop_when_idle_seconds,
             flags.stats_path,
         ),
-        _without_runner(beam_args) if on_one_machine else beam_args,
+        beam_args,
     )
 
 
@@ -108,6 +113,14 @@ def _without_runner(beam_args: Sequence[str]) -> list[str]:
     parser = FlagParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--runner")
     return parser.parse_known_args(list(beam_args))[1]
+
+
+def _in_processes(beam_args: list[str]) -> list[str]:
+    """Let several workers be processes, unless threads are asked for, which Python runs one at a time."""
+    direct = PipelineOptions(beam_args).view_as(DirectOptions)
+    if direct.direct_num_workers == 1 or direct.direct_running_mode != "in_memory":
+        return beam_args
+    return [*beam_args, f"--direct_running_mode={SEVERAL}"]
 
 
 def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettings:

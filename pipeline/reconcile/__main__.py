@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
-from pipeline.commands import exit_code
+from pipeline.commands import exit_code, log_to_stderr
 from pipeline.errors import PipelineError
 from pipeline.reconcile.options import parse_reconcile
 from pipeline.reconcile.report import text_lines, to_json
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns 0 if all agree; 1 for a gap, or for a failure on the way; 2 for a wrong flag, manifest, contract,
     file or dataset.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr(logging.WARNING)
     return exit_code(lambda: _run(sys.argv[1:] if argv is None else argv))
 
 

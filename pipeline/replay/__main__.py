@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from pipeline.bigquery_rows import InsertSettings
-from pipeline.commands import exit_code, on_signal
+from pipeline.commands import exit_code, log_to_stderr, on_signal
 from pipeline.errors import PipelineError
 from pipeline.replay.from_subscription import SubscriptionSource
 from pipeline.replay.from_table import TableSource
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns 0, also when stopped; 2 for a wrong flag, rule, contract, subscription, topic or dataset; 1 for
     a failure on the way.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr(logging.WARNING)
     return exit_code(lambda: replay(parse_replay(sys.argv[1:] if argv is None else argv)))
 
 

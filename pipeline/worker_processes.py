@@ -1,0 +1,124 @@
+"""Worker processes of a run on one machine, forked from a process that has loaded what they need.
+
+Beam starts each as a Python of its own, which loads the same modules again: a second and a half of a core
+before it does anything, and memory that is there once for each.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+from apache_beam.portability import python_urns
+from apache_beam.portability.api import beam_fn_api_pb2
+from apache_beam.runners.portability.fn_api_runner import worker_handlers
+from apache_beam.runners.worker import data_plane, sdk_worker_main
+from google.protobuf import json_format, text_format
+
+from pipeline import fork_server
+from pipeline.commands import INTERRUPTED, log_to_stderr
+
+_ASK_SECONDS = 0.5
+_ended: list[str] = []
+"""How worker processes of this run have ended before their time."""
+
+
+def prepare() -> None:
+    """Let the workers of coming runs be forked. Elsewhere than on Linux, Beam's own way is left in place."""
+    _ended.clear()
+    if fork_server.start() is not None:
+        _say_only_news()
+        register = worker_handlers.WorkerHandler.register_environment
+        register(python_urns.SUBPROCESS_SDK, bytes)(_ForkedWorkerHandler)
+
+
+def untimely_end() -> str | None:
+    """Why a run has failed, if a worker process has ended before its time."""
+    if not _ended:
+        return None
+    return f"a worker process has ended with {_ended[0]}; if memory is short, use fewer --direct_num_workers."
+
+
+class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):
+    """A worker in a forked process, which the runner talks to through gRPC."""
+
+    def __init__(self, _command_line: bytes, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._closed = threading.Event()
+        environment = {
+            **os.environ,
+            "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(
+                self.control_api_service_descriptor()
+            ),
+            "PIPELINE_OPTIONS": json_format.MessageToJson(
+                self.provision_info.provision_info.pipeline_options
+            ),
+            "WORKER_ID": self.worker_id,
+        }
+        context = fork_server.start()
+        assert context is not None
+        self._process = context.Process(target=_work, args=(environment,), name=self.worker_id, daemon=True)
+
+    def start_worker(self) -> None:
+        """Fork it."""
+        self._process.start()
+        threading.Thread(target=self._watch, name=f"watch {self.worker_id}", daemon=True).start()
+
+    def stop_worker(self) -> None:
+        """Wait until it has ended, as it does once it is told that no more work comes."""
+        self._closed.set()
+        self._process.join()
+
+    def _watch(self) -> None:
+        """Let what waits for a process fail when it has died: the runner would wait for ever."""
+        self._process.join()
+        code = self._process.exitcode
+        if not self._closed.is_set():
+            _ended.append(f"signal {signal.Signals(-code).name}" if code and code < 0 else f"code {code}")
+        while not self._closed.wait(_ASK_SECONDS):
+            # Not its abort(): what waits for the output of a bundle does not look there.
+            waiting = self.control_conn._futures_by_id
+            for instruction in list(waiting):
+                waiting.pop(instruction).set(
+                    beam_fn_api_pb2.InstructionResponse(instruction_id=instruction, error=untimely_end())
+                )
+
+
+def _work(environment: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # whoever started it says so
+    log_to_stderr()
+    _say_only_news()
+    try:
+        sdk_worker_main.main([])
+    except grpc.RpcError:  # the runner has ended, and said why
+        os._exit(1)
+
+
+def _say_only_news() -> None:
+    threading.excepthook = _no_broken_stream
+    for talkative in (sdk_worker_main, data_plane, worker_handlers):
+        logging.getLogger(talkative.__name__).addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out that a worker has no folder for what nobody uses, and that streams break as processes end."""
+    if record.exc_info and record.exc_info[1] is not None and _is_broken_stream(record.exc_info[1]):
+        return False
+    return "No semi_persistent_directory found" not in record.getMessage()
+
+
+def _no_broken_stream(failure: threading.ExceptHookArgs) -> None:
+    """Say what has ended a thread, unless it is that."""
+    if failure.exc_value is None or not _is_broken_stream(failure.exc_value):
+        threading.__excepthook__(failure)
+
+
+def _is_broken_stream(error: BaseException) -> bool:
+    return isinstance(error, grpc.RpcError) or str(error) == "Channel closed prematurely."
