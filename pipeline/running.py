@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import apache_beam as beam
 import orjson
@@ -15,13 +16,15 @@ from pipeline.errors import UsageError
 from pipeline.live.reflection import remember_signatures
 from pipeline.options import ONE_MACHINE, Job
 
+_View = TypeVar("_View", bound=PipelineOptions)
+
 
 def make_pipeline(job: Job) -> beam.Pipeline:
     """An empty pipeline with the job's runner.
 
     Raises UsageError if the runner does not accept its flags.
     """
-    options = PipelineOptions(job.beam_args)
+    options = _Options(job.beam_args)
     options.view_as(StandardOptions).streaming = job.reads != "files"
     if job.runner == ONE_MACHINE:
         # The cache of states would weigh whatever is put there, at milliseconds each; here the state is in
@@ -35,6 +38,21 @@ def make_pipeline(job: Job) -> beam.Pipeline:
         return beam.Pipeline(options=options)
     except ValueError as error:
         raise UsageError(f"{job.runner} does not accept its flags: {' '.join(str(error).split())}") from error
+
+
+class _Options(PipelineOptions):
+    """Makes each view once: Beam asks for one at every step of a graph, and declares its flags each time."""
+
+    def __init__(self, flags: Sequence[str]) -> None:
+        super().__init__(flags)
+        object.__setattr__(self, "_views", {})
+
+    def view_as(self, cls: type[_View]) -> _View:
+        """See PipelineOptions: a view, which holds no value of its own."""
+        views: dict[type[PipelineOptions], Any] = object.__getattribute__(self, "_views")
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return views[cls]  # type: ignore[no-any-return]
 
 
 def counters_of(result: PipelineResult) -> dict[str, int]:
