@@ -19,9 +19,9 @@ from pipeline.errors import PipelineError, UsageError, in_one_line
 from pipeline.lines import read_message_at, read_messages
 
 BLOCK_BYTES = 4_000_000
-"""What goes through the graph at a time: as many lines as that, uncompressed."""
+"""What goes through the graph at a time: about as many lines as that, uncompressed."""
 RANGE_BYTES = 16_000_000
-"""What one worker takes at a time of a file that can be cut."""
+"""What one worker takes at a time of a file that can be cut, about."""
 AVRO = ".avro"
 _WHOLE = (".gz", AVRO)
 """Files that only make sense from their beginning."""
@@ -87,12 +87,17 @@ def _check(file: InputFile) -> None:
 
 
 def cut_into_ranges(files: Iterable[InputFile]) -> tuple[ByteRange, ...]:
-    """The ranges that together are all lines of `files`."""
+    """The ranges that together are all lines of `files`; those of a file are equally long."""
     ranges: list[ByteRange] = []
     for path, size in files:
-        step = size if path.endswith(_WHOLE) else RANGE_BYTES
+        step = size if path.endswith(_WHOLE) else _equal_parts(size, RANGE_BYTES)
         ranges += [ByteRange(path, start, min(start + step, size)) for start in range(0, size, step or 1)]
     return tuple(ranges)
+
+
+def _equal_parts(size: int, about: int) -> int:
+    """The length of equal parts of `size` bytes that are nearest to `about` bytes."""
+    return -(-size // max(1, round(size / about)))
 
 
 class ReadChunk(NamedTuple):
@@ -172,8 +177,9 @@ def read_blocks(byte_range: ByteRange) -> Iterator[Block]:
 
 
 def _blocks(file: IO[bytes] | gzip.GzipFile, offset: int, end: int | None) -> Iterator[Block]:
+    length = BLOCK_BYTES if end is None else _equal_parts(end - offset, BLOCK_BYTES)
     while end is None or offset < end:
-        data = file.read(BLOCK_BYTES if end is None else min(BLOCK_BYTES, end - offset))
+        data = file.read(length if end is None else min(length, end - offset))
         if not data:
             return
         if not data.endswith(b"\n"):

@@ -76,9 +76,8 @@ def test_a_large_file_is_several_ranges(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(files, "RANGE_BYTES", 10)
     (tmp_path / "a.jsonl").write_bytes(b"x" * 25)
     assert [(each.start, each.end) for each in cut_into_ranges(find_files(f"{tmp_path}/a.jsonl"))] == [
-        (0, 10),
-        (10, 20),
-        (20, 25),
+        (0, 13),
+        (13, 25),
     ]
 
 
