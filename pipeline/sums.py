@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 _SCALE_BITS = 1_074  # the smallest positive double is 2**-1074: every double is a multiple of it
 _SCALE = 1 << _SCALE_BITS
+_ORDINARY_BITS = 60
+_ORDINARY_SCALE = float(1 << _ORDINARY_BITS)
 
 SKETCH_HASHES = 1_024
 RECENT_HASHES = 32
@@ -20,18 +22,31 @@ _NO_HASHES = np.zeros(0, np.uint64)
 class ExactSum:
     """A sum of doubles without rounding, rounded once when it is read."""
 
-    __slots__ = ("units",)
+    __slots__ = ("_ordinary", "_units")
 
     def __init__(self, units: int = 0) -> None:
-        self.units = units
+        """Begin with so many units of `exact`."""
+        self._units = units
+        self._ordinary = 0
+        """What is not among them yet, in units of 2**-60: prices fit, and short numbers add up sooner."""
 
     def add_value(self, value: float, times: int = 1) -> None:
         """Add a finite double, `times` times."""
-        self.units += exact(value) * times
+        ordinary = value * _ORDINARY_SCALE  # exact, unless it overflows
+        if ordinary.is_integer():
+            self._ordinary += int(ordinary) * times
+        else:
+            self._units += exact(value) * times
 
     def add(self, other: ExactSum) -> None:
         """Add another sum."""
-        self.units += other.units
+        self._units += other._units
+        self._ordinary += other._ordinary
+
+    @property
+    def units(self) -> int:
+        """The sum in the units of `exact`."""
+        return self._units + (self._ordinary << _SCALE_BITS - _ORDINARY_BITS)
 
     def value(self) -> float | None:
         """The nearest double, or None if the sum overflows one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -62,12 +62,12 @@ class Counts:
         self.payload_bytes.add_all(other.payload_bytes)
         self.latency_ms.add_all(other.latency_ms)
 
-    def measure(self, messages: Collection[tuple[RawMessage, int]]) -> None:
-        """Take note of the sizes and delays of messages, each given with the time it was processed, in µs."""
-        self.payload_bytes.add_times(Counter([len(message.payload) for message, _ in messages]))
+    def measure(self, messages: Sequence[RawMessage], processed_at_us: Sequence[int]) -> None:
+        """Take note of the sizes and delays of messages; when each was processed is in µs."""
+        self.payload_bytes.add_times(Counter([len(message.payload) for message in messages]))
         delays_ms = [
-            (processed_at_us - message.publish_time_us) / 1_000
-            for message, processed_at_us in messages
+            (at_us - message.publish_time_us) / 1_000
+            for message, at_us in zip(messages, processed_at_us, strict=True)
             if message.publish_time_us is not None
         ]
         self.latency_ms.add_times(Counter(delays_ms))
@@ -131,47 +131,41 @@ class MeasureQuality(beam.PTransform):
 
 
 Windows = dict[int, dict[str, Counts]]
-Measured = tuple[RawMessage, int]
-"""A message, and when it was processed, in µs."""
 
 
 def count_accepted(events: Iterable[Event], window_seconds: int) -> Windows:
     """Counts of events that are in their table, by window start (µs) and event type."""
     windows: Windows = {}
-    for counts, measured, late in _grouped(windows, events, window_seconds):
-        counts.accepted += len(measured)
-        counts.late += late
-        counts.measure(measured)
+    for counts, group in _grouped(windows, events, window_seconds):
+        counts.accepted += len(group)
+        counts.late += sum([event.is_late for event in group])
     return windows
 
 
 def count_duplicates(events: Iterable[Event], window_seconds: int) -> Windows:
     """Counts of events that were seen before, by window start (µs) and event type."""
     windows: Windows = {}
-    for counts, measured, _ in _grouped(windows, events, window_seconds):
-        counts.duplicates += len(measured)
-        counts.measure(measured)
+    for counts, group in _grouped(windows, events, window_seconds):
+        counts.duplicates += len(group)
     return windows
 
 
 def _grouped(
     windows: Windows, events: Iterable[Event], window_seconds: int
-) -> Iterator[tuple[Counts, list[Measured], int]]:
-    """(counts, messages, late events) by window and event type."""
+) -> Iterator[tuple[Counts, list[Event]]]:
+    """(counts, in which the events are measured; the events) by window and event type."""
     window_us = window_seconds * 1_000_000
-    groups: dict[tuple[int, str], list[Measured]] = {}
-    late: Counter[tuple[int, str]] = Counter()
-    for event_type, _, _, _, publish_time_us, processed_at_us, is_late, message in events:
-        key = (publish_time_us // window_us, event_type)
+    groups: dict[tuple[int, str], list[Event]] = {}
+    for event in events:
+        key = (event.publish_time_us // window_us, event.event_type)
         group = groups.get(key)
         if group is None:
             group = groups[key] = []
-        group.append((message, processed_at_us))
-        if is_late:
-            late[key] += 1
+        group.append(event)
     for (window, event_type), group in groups.items():
         counts = windows.setdefault(window * window_us, {}).setdefault(event_type, Counts())
-        yield counts, group, late[window, event_type]
+        counts.measure([event.message for event in group], [event.processed_at_us for event in group])
+        yield counts, group
 
 
 def count_rejected(dead_letters: Iterable[DeadLetter], window_seconds: int) -> Windows:
@@ -180,17 +174,17 @@ def count_rejected(dead_letters: Iterable[DeadLetter], window_seconds: int) -> W
     One without a publish time counts at its `counts_at_us`, or in the window in which it failed.
     """
     windows: Windows = {}
-    measured: dict[tuple[int, str], list[Measured]] = {}
+    groups: dict[tuple[int, str], list[DeadLetter]] = {}
     for letter in dead_letters:
         known_us = letter.message.publish_time_us
         if known_us is None:
             known_us = letter.failed_at_us if letter.counts_at_us is None else letter.counts_at_us
         key = (window_start_us(known_us, window_seconds), letter.event_type or UNKNOWN)
-        measured.setdefault(key, []).append((letter.message, letter.failed_at_us))
-    for (start_us, event_type), messages in measured.items():
+        groups.setdefault(key, []).append(letter)
+    for (start_us, event_type), group in groups.items():
         counts = windows.setdefault(start_us, {}).setdefault(event_type, Counts())
-        counts.rejected += len(messages)
-        counts.measure(messages)
+        counts.rejected += len(group)
+        counts.measure([letter.message for letter in group], [letter.failed_at_us for letter in group])
     return windows
 
 
