@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from pipeline.contract import load_contract
 from pipeline.elements import RawMessage
@@ -49,7 +50,7 @@ def valid_messages(count: int, seed: int) -> list[RawMessage]:
 def invalid_messages(messages: Sequence[RawMessage], seed: int) -> list[RawMessage]:
     """Return the same messages, each with one fault."""
     chance = random.Random(seed)
-    return [message._replace(payload=_broken(chance, message.payload)) for message in messages]
+    return [replace(message, payload=_broken(chance, message.payload)) for message in messages]
 
 
 def _broken(chance: random.Random, payload: bytes) -> bytes:
@@ -171,10 +172,10 @@ def measure(count: int, repetitions: int, seed: int) -> dict[str, Any]:
     messages = valid_messages(count, seed)
     rejects = invalid_messages(messages, seed)
     spaced = [
-        message._replace(payload=json.dumps(orjson.loads(message.payload)).encode()) for message in messages
+        replace(message, payload=json.dumps(orjson.loads(message.payload)).encode()) for message in messages
     ]
     nameless = [
-        message._replace(attributes={"event_type": message.attributes["event_type"]}) for message in messages
+        replace(message, attributes={"event_type": message.attributes["event_type"]}) for message in messages
     ]
     if _parse_all(parser, messages) or _parse_all(parser, rejects) != count:
         raise AssertionError("the benchmark's messages are not what it calls them")
@@ -226,7 +227,8 @@ def measure_versions(count: int, repetitions: int, seed: int) -> dict[str, float
         for name, (version, stream) in streams.items()
     }
     inside = [
-        message._replace(
+        replace(
+            message,
             payload=b'{"schema_version":1,' + message.payload[1:],
             attributes={"event_type": "user_activity", "event_id": message.attributes["event_id"]},
         )

@@ -182,5 +182,13 @@ def _event_of_row(event_type: str, row: Mapping[str, Any]) -> Event:
     payload = orjson.dumps(row)
     attributes = {"event_type": event_type, "event_id": row["event_id"]}
     return Event(
-        event_type, row["event_id"], payload, 0, 0, 0, False, RawMessage(payload, attributes, None, None)
+        event_type,
+        row["event_id"],
+        row["schema_version"],
+        payload,
+        0,
+        0,
+        0,
+        False,
+        RawMessage(payload, attributes, None, None),
     )

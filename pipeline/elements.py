@@ -1,9 +1,19 @@
-"""What travels between the steps: plain tuples, times in microseconds since 1970-01-01 UTC."""
+"""What travels between the steps: structs, times in microseconds since 1970-01-01 UTC.
+
+They are msgspec's: made in a fifth of the time of a NamedTuple, read and pickled in half of it. None is ever
+in a cycle, so the collector of garbage need not know them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec import Struct
+from orjson import dumps
+
+from pipeline.rfc3339 import format_rfc3339
 
 REPLAY_COUNT = "replay_count"
 """Attribute of a replayed message: how often it has been replayed."""
@@ -12,7 +22,7 @@ REPLAYED_STAGE = "replayed_stage"
 refused it and how often it has been replayed. Each value lets the event past de-duplication once."""
 
 
-class RawMessage(NamedTuple):
+class RawMessage(Struct, frozen=True, gc=False):
     """A message as it was delivered: the seam between the readers and everything else."""
 
     payload: bytes
@@ -25,14 +35,16 @@ class RawMessage(NamedTuple):
     """The file it was read from; None if it came from Pub/Sub."""
 
 
-class Event(NamedTuple):
+class Event(Struct, frozen=True, gc=False):
     """A message that keeps the contract."""
 
     event_type: str
     event_id: str
-    row: bytes
-    """The table's row as a JSON object, timestamps as `YYYY-MM-DDTHH:MM:SS.ffffffZ`; a nullable column
-    is null or absent, as it was sent."""
+    schema_version: int
+    """What the producer sent."""
+    columns: bytes
+    """The producer's columns as a JSON object, timestamps as `YYYY-MM-DDTHH:MM:SS.ffffffZ`; a nullable one is
+    null or absent, as it was sent."""
     event_time_us: int
     publish_time_us: int
     """When it entered Pub/Sub; the event time where the message does not say."""
@@ -40,6 +52,21 @@ class Event(NamedTuple):
     is_late: bool
     message: RawMessage
     """Where it came from, so that a later refusal still has the original bytes."""
+
+    @property
+    def row(self) -> bytes:
+        """The table's row as a JSON object: the producer's columns, and the pipeline's."""
+        ours = (
+            f'"event_id":{dumps(self.event_id).decode()},"schema_version":{self.schema_version},'
+            f'"is_late":{"true" if self.is_late else "false"},'
+            f'"publish_time":"{format_rfc3339(self.publish_time_us)}",'
+            f'"processed_at":"{_of_a_chunk(self.processed_at_us)}"}}'
+        )
+        return b"%b,%b" % (self.columns[:-1], ours.encode())
+
+
+_of_a_chunk = lru_cache(maxsize=1)(format_rfc3339)
+"""A chunk of messages is processed at one time."""
 
 
 class ContractError(NamedTuple):
@@ -53,7 +80,7 @@ class ContractError(NamedTuple):
     """A sentence for the producer's engineer."""
 
 
-class DeadLetter(NamedTuple):
+class DeadLetter(Struct, frozen=True, gc=False):
     """A message that was refused."""
 
     message: RawMessage

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from orjson import dumps, loads
 
@@ -14,13 +15,13 @@ from pipeline.envelope import FIELDS, derived_id
 from pipeline.json_text import MAX_ERRORS, Fault, has_no_equal_keys
 from pipeline.migrations import migrate
 from pipeline.quick_reading import QuickTable, Refused, compile_table
-from pipeline.rfc3339 import parse_rfc3339_us
 from pipeline.validation import TableValidator
 
 _VERSION = re.compile(rb'"schema_version" ?: ?([0-9]{1,9})')
 
 
-class EventTable(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EventTable:
     """What the parser needs of an event table, or of an earlier version of it."""
 
     event_type: str
@@ -65,16 +66,14 @@ class EventTable(NamedTuple):
 
         None if it is of none, or takes a closer look.
         """
-        payload, attributes, message_id, publish_time_us, *_ = message
+        payload, attributes = message.payload, message.attributes
         stated = attributes.get("schema_version")
         earlier = self.earlier_by_text.get(_guessed_version(payload) if stated is None else stated)
         if earlier is None:
             return None
         try:
             read = earlier.quick.decode(payload)
-            parse_rfc3339_us(getattr(read, earlier.quick.event_time))
-            if earlier.quick.normalize is not None:
-                earlier.quick.normalize(read)
+            earlier.quick.normalize(read)
             data = loads(payload)
         except (*Refused, ValueError):
             return None
@@ -93,7 +92,7 @@ class EventTable(NamedTuple):
                 del data[name]
         lifted = dumps(migrate(self.event_type, data, earlier.schema_version, len(self.earlier) + 1))
         said = {"event_type": self.event_type, "event_id": event_id}
-        return RawMessage(lifted, said, message_id, publish_time_us), earlier.schema_version
+        return RawMessage(lifted, said, message.message_id, message.publish_time_us), earlier.schema_version
 
 
 def _guessed_version(payload: bytes) -> str:
@@ -117,7 +116,7 @@ def event_table(table: Table) -> EventTable:
         compile_table(table),
         TableValidator(table),
         {str(version): version for version in table.versions},
-        2 + table.event_type.count(":"),
+        1 + table.event_type.count(":"),
         any(column.name == "event_type" for column in table.columns),
         earlier,
         {str(each.schema_version): each for each in earlier},

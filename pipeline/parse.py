@@ -45,7 +45,7 @@ from pipeline.errors import (
 from pipeline.event_tables import EventTable, event_table
 from pipeline.json_text import MAX_ERRORS, MAX_PAYLOAD_BYTES, Fault, read_object
 from pipeline.quick_reading import Refused, encode
-from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
+from pipeline.rfc3339 import parse_rfc3339_us
 from pipeline.wording import shortened
 
 PRECEDENCE: tuple[type[Rejected], ...] = (
@@ -68,9 +68,8 @@ PRECEDENCE: tuple[type[Rejected], ...] = (
 _EVENT_TYPE = b'"event_type":"'
 
 
-ValidEvent = tuple[EventTable, str, int, int, str, bytes]
-"""Table, event id, schema version, event time in µs, its text as it was sent, and the producer's other
-columns as a JSON object, timestamps in UTC."""
+ValidEvent = tuple[EventTable, str, int, int, bytes]
+"""Table, event id, schema version, event time in µs, and the producer's columns as in Event."""
 
 
 class Parser:
@@ -96,8 +95,6 @@ class Parser:
             event_type: event_table(contract.table_of(event_type)) for event_type in contract.event_types
         }
         self._tables_by_text = {dumps(table.event_type)[1:-1]: table for table in self._tables.values()}
-        self._clock = 0, format_rfc3339(0)
-        """A time and its text: a chunk of messages is processed at one time."""
         self.dropped_fields = 0
         """Fields dropped since construction, under unknown_fields="drop"."""
 
@@ -106,36 +103,25 @@ class Parser:
         return _parser, self._arguments
 
     def parse(self, message: RawMessage, processed_at_us: int) -> Event:
-        """Return the event in `message`; raises a Rejected that lists its errors.
-
-        Its row holds what the producer sent, save that timestamps are UTC, and the pipeline's columns.
-        A NULLABLE column without a value is null in it or absent, as it was sent.
-        """
-        table, event_id, version, event_time_us, event_time, rest = self._read_quickly(
-            message
-        ) or self._judge(message)
-        if len(event_time) != 27 or event_time[10] != "T" or event_time[26] != "Z":
-            event_time = format_rfc3339(event_time_us)
+        """Return the event in `message`; raises a Rejected that lists its errors."""
+        table, event_id, version, event_time_us, columns = self._read_quickly(message) or self._judge(message)
         publish_time_us = message.publish_time_us
-        if publish_time_us is None or publish_time_us == event_time_us:
-            publish_time_us, publish_time = event_time_us, event_time
-        else:
-            publish_time = format_rfc3339(publish_time_us)
-        if processed_at_us != self._clock[0]:
-            self._clock = processed_at_us, format_rfc3339(processed_at_us)
-        is_late = publish_time_us - event_time_us > self._late_after_us
-        ours = (
-            f'"{table.event_time}":"{event_time}","event_id":{dumps(event_id).decode()},'
-            f'"schema_version":{version},"is_late":{"true" if is_late else "false"},'
-            f'"publish_time":"{publish_time}","processed_at":"{self._clock[1]}"}}'
-        )
-        row = (b"{" if rest == b"{}" else rest[:-1] + b",") + ours.encode()
+        if publish_time_us is None:
+            publish_time_us = event_time_us
         return Event(
-            table.event_type, event_id, row, event_time_us, publish_time_us, processed_at_us, is_late, message
+            table.event_type,
+            event_id,
+            version,
+            columns,
+            event_time_us,
+            publish_time_us,
+            processed_at_us,
+            publish_time_us - event_time_us > self._late_after_us,
+            message,
         )
 
     def validate(self, message: RawMessage) -> ValidEvent:
-        """Return what `parse` makes its row from; raises a Rejected that lists the message's errors."""
+        """Return what `parse` makes its event from; raises a Rejected that lists the message's errors."""
         return self._read_quickly(message) or self._judge(message)
 
     def _read_quickly(self, message: RawMessage) -> ValidEvent | None:
@@ -143,7 +129,7 @@ class Parser:
 
         Written straight on, because every event comes by.
         """
-        payload, attributes, _, publish_time_us, _ = message
+        payload, attributes, publish_time_us = message.payload, message.attributes, message.publish_time_us
         event_type = attributes.get("event_type")
         if event_type is None:
             # A guess: decoding tells whether it is right.
@@ -161,7 +147,7 @@ class Parser:
             data = quick.decode(payload)
         except Refused:
             return self._lift_quickly(table, message) if table.earlier and stated is None else None
-        lost_colons = 1
+        lost_colons = 0
         if data.event_type is not UNSET:
             lost_colons = table.lost_colons
             data.event_type = UNSET
@@ -177,12 +163,9 @@ class Parser:
         else:
             lost_colons += 1
             data.schema_version = UNSET
-        event_time = getattr(data, quick.event_time)
-        lost_colons += event_time.count(":")
-        setattr(data, quick.event_time, UNSET)
-        rest = encode(data)
+        columns = encode(data)
         # Each colon stands behind a key or inside a string: if none is lost, no key stood there twice.
-        if rest.count(b":") + lost_colons != payload.count(b":"):
+        if columns.count(b":") + lost_colons != payload.count(b":"):
             return None
         if b"\\" in payload and b"\\u003" in payload:  # a colon in a string may be escaped
             return None
@@ -192,17 +175,23 @@ class Parser:
             if event_id is not UNSET and not 0 < len(event_id) <= MAX_EVENT_ID_CHARACTERS:
                 return None
         try:
+            event_time = getattr(data, quick.event_time)
             event_time_us = parse_rfc3339_us(event_time)
-            if quick.normalize is not None:
+            if (
+                quick.has_more_times
+                or len(event_time) != 27
+                or event_time[10] != "T"
+                or event_time[26] != "Z"
+            ):
                 quick.normalize(data)
-                rest = encode(data)
+                columns = encode(data)
         except ValueError:
             return None
         if publish_time_us is not None and event_time_us - publish_time_us > self._max_future_us:
             return None
         if event_id is UNSET:
             event_id = derived_id(loads(payload))
-        return table, event_id, version, event_time_us, event_time, rest
+        return table, event_id, version, event_time_us, columns
 
     def _lift_quickly(self, table: EventTable, message: RawMessage) -> ValidEvent | None:
         """Return the event if it is of an earlier version, or None if that takes a closer look."""
@@ -262,9 +251,8 @@ class Parser:
         if event_id is None:  # not before: it takes longer than all else, and is in vain for a refused one
             event_id = derived_id(loads(message.payload))
         self.dropped_fields += dropped
-        event_time = data.pop(table.event_time)
         table.validator.normalize(data)
-        return table, event_id, version, event_time_us, event_time, dumps(data)
+        return table, event_id, version, event_time_us, dumps(data)
 
     def _future_fault(self, table: EventTable, text: str) -> Fault:
         seconds = self._max_future_us / 1_000_000

@@ -7,6 +7,7 @@ right after. It says yes or nothing: whatever it does not accept has to be read 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -43,7 +44,8 @@ Refused = (msgspec.DecodeError, UnicodeDecodeError)
 """What a decoder raises."""
 
 
-class QuickTable(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class QuickTable:
     """One event table, compiled."""
 
     decode: Callable[[bytes], Any]
@@ -51,8 +53,10 @@ class QuickTable(NamedTuple):
     UNSET where they were not sent. Raises one of `Refused`. Passes equal keys, and timestamps unread."""
     event_time: str
     """The attribute that holds the event time's text."""
-    normalize: Callable[[Any], None] | None
-    """Rewrites all timestamps but the event time in UTC, or is None if there are none. Raises ValueError."""
+    has_more_times: bool
+    """Whether there are other timestamps than the event time."""
+    normalize: Callable[[Any], None]
+    """Rewrites all timestamps in UTC. Raises ValueError."""
 
 
 def compile_table(table: Table) -> QuickTable:
@@ -71,11 +75,11 @@ def compile_table(table: Table) -> QuickTable:
     ]
     record = _Record(table.name, table.columns, envelope)
     event_time = next(name for name, column in record.sent.items() if column.name == table.event_time)
-    others = [timestamp for timestamp in record.timestamps if timestamp.attribute != event_time]
     return QuickTable(
         msgspec.json.Decoder(record.type).decode,
         event_time,
-        (lambda event: _normalize(event, others)) if others else None,
+        len(record.timestamps) > 1,
+        lambda event: _normalize(event, record.timestamps),
     )
 
 

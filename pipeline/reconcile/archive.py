@@ -33,7 +33,7 @@ def identified(message: RawMessage, parser: Parser, numbers: Iterator[int]) -> M
     is_named = message.message_id is not None
     message_id = message.message_id or f"{_printable(message.file)}, number {next(numbers)} without an id"
     try:
-        table, event_id, _, event_time_us, _, _ = parser.validate(message)
+        table, event_id, _, event_time_us, _ = parser.validate(message)
     except Rejected as refusal:
         return Message(message_id, refusal.event_type or UNKNOWN, None, message.publish_time_us, is_named)
     time_us = event_time_us if message.publish_time_us is None else message.publish_time_us

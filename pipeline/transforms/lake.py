@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -50,11 +51,17 @@ class LakeSettings(NamedTuple):
 
 
 class LakePart(NamedTuple):
-    """Rows for one file, as one chunk brings them."""
+    """Events for one file, as one chunk brings them: a list for each of their values, in one order."""
 
-    rows: list[bytes]
+    columns: list[bytes]
+    """See pipeline.elements.Event, for these and the next."""
     event_ids: list[str]
+    schema_versions: list[int]
+    publish_times_us: list[int]
+    processed_at_us: list[int]
+    are_late: list[bool]
     message_ids: list[str]
+    """Of those that have one, if somebody waits for them."""
 
 
 class WriteLake(beam.PTransform):
@@ -121,39 +128,80 @@ class _Place(NamedTuple):
 def partition(events: Iterable[Event], settings: LakeSettings) -> dict[_Place, LakePart]:
     """The parts of a chunk, a key and window each."""
     window_us, shards = settings.window_seconds * 1_000_000, settings.shards
-    parts: dict[tuple[str, int, int, int], LakePart] = {}
-    for event_type, event_id, row, event_time_us, publish_time_us, _, _, message in events:
-        shard = hash_shard(event_id, shards) if shards > 1 else 0
-        place = event_type, event_time_us // HOUR_US, publish_time_us // window_us, shard
-        part = parts.get(place)
-        if part is None:
-            part = parts[place] = LakePart([], [], [])
-        part.rows.append(row)
-        part.event_ids.append(event_id)
-        if settings.names_messages and message.message_id is not None:
-            part.message_ids.append(message.message_id)
-    return {_Place(*place): part for place, part in parts.items()}
+    groups: dict[tuple[str, int, int, int], list[Event]] = {}
+    for event in events:
+        shard = hash_shard(event.event_id, shards) if shards > 1 else 0
+        place = event.event_type, event.event_time_us // HOUR_US, event.publish_time_us // window_us, shard
+        group = groups.get(place)
+        if group is None:
+            group = groups[place] = []
+        group.append(event)
+    return {_Place(*place): lake_part(group, settings.names_messages) for place, group in groups.items()}
 
 
-def parquet_bytes(rows: list[bytes], schema: pa.Schema) -> bytes:
-    """Rows (JSON objects) as one Parquet file of the given schema.
+def lake_part(events: list[Event], names_messages: bool = False) -> LakePart:
+    """Events of one type as they stand in a file."""
+    ids = [event.message.message_id for event in events] if names_messages else ()
+    return LakePart(
+        [event.columns for event in events],
+        [event.event_id for event in events],
+        [event.schema_version for event in events],
+        [event.publish_time_us for event in events],
+        [event.processed_at_us for event in events],
+        [event.is_late for event in events],
+        [message_id for message_id in ids if message_id is not None],
+    )
 
-    Raises pyarrow.ArrowInvalid if a row does not fit the schema, which no accepted event does.
+
+def joined(parts: list[LakePart]) -> LakePart:
+    """Several parts as one."""
+    return LakePart(*([*chain(*values)] for values in zip(*parts, strict=True)))
+
+
+def parquet_bytes(part: LakePart, schema: pa.Schema) -> bytes:
+    """Events as one Parquet file of their table's schema.
+
+    Raises pyarrow.ArrowInvalid if a column does not fit the schema, which none of an accepted event does.
     """
-    lines = pa.py_buffer(b"\n".join(rows))
+    moment = pa.timestamp("us", tz="UTC")
+    ours = {
+        "event_id": pa.array(part.event_ids, pa.string()),
+        "schema_version": pa.array(part.schema_versions, pa.int64()),
+        "is_late": pa.array(part.are_late, pa.bool_()),
+        "publish_time": pa.array(part.publish_times_us, moment),
+        "processed_at": pa.array(part.processed_at_us, moment),
+    }
+    sent = pa.schema([field for field in schema if field.name not in ours])
+    lines = pa.py_buffer(b"\n".join(part.columns))
     read = pyarrow.json.read_json(
         pa.BufferReader(lines),
         read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=1 << 26),
         parse_options=pyarrow.json.ParseOptions(
-            explicit_schema=schema,
+            explicit_schema=sent,
             newlines_in_values=False,
             unexpected_field_behavior="error",
         ),
     )
-    table = read.select(schema.names).cast(schema)  # the reader says of every column that it may be null
+    theirs = read.select(sent.names).cast(sent)  # the reader says of every column that it may be null
+    table = pa.table([ours[name] if name in ours else theirs[name] for name in schema.names], schema)
     sink = io.BytesIO()
-    pyarrow.parquet.write_table(table, sink, compression="zstd")
+    pyarrow.parquet.write_table(table, sink, compression="zstd", use_dictionary=_repeating(schema))
     return sink.getvalue()
+
+
+@lru_cache(maxsize=64)
+def _repeating(schema: pa.Schema) -> list[str]:
+    """Paths of the columns whose values may repeat.
+
+    Without a dictionary for the others, which would say each value and then its number, writing takes a tenth
+    less time and files are 10 to 25 % smaller.
+    """
+    empty = io.BytesIO()
+    pyarrow.parquet.write_table(schema.empty_table(), empty)
+    leaves = pyarrow.parquet.ParquetFile(empty).schema
+    paths = [leaves.column(number).path for number in range(len(leaves))]
+    times = {each.name for each in schema if pa.types.is_timestamp(each.type)} - {"processed_at"}
+    return [path for path in paths if path not in times | {"event_id"}]
 
 
 @lru_cache(maxsize=64)
@@ -188,16 +236,17 @@ class _Files:
         """Write all parts as one file and return their message ids."""
         partition_path, _, shard = key.rpartition("#")
         event_type = partition_path.split("/", 1)[0].removeprefix("event_type=")
-        rows = [row for part in parts for row in part.rows]
-        event_ids = sorted(event_id for part in parts for event_id in part.event_ids)
-        content = hashlib.blake2b(orjson.dumps(event_ids), digest_size=8).hexdigest()
+        whole = (
+            parts[0] if len(parts) == 1 else LakePart(*([*chain(*each)] for each in zip(*parts, strict=True)))
+        )
+        content = hashlib.blake2b(orjson.dumps(sorted(whole.event_ids)), digest_size=8).hexdigest()
         start = format_rfc3339(max(MIN_US, window_start_us))[:19].replace(":", "")
-        data = parquet_bytes(rows, _schema(self.settings.schemas_path, event_type))
+        data = parquet_bytes(whole, _schema(self.settings.schemas_path, event_type))
         name = f"{start}-shard-{shard}-{label}-{content}.parquet"
         write_object(f"{self.settings.root}/processed/{partition_path}/{name}", data)
         self.files.inc()
-        self.rows.inc(len(rows))
-        return [message_id for part in parts for message_id in part.message_ids]
+        self.rows.inc(len(whole.event_ids))
+        return whole.message_ids
 
 
 class _WriteLargeParts(beam.DoFn):
@@ -209,7 +258,7 @@ class _WriteLargeParts(beam.DoFn):
         self, element: tuple[str, LakePart], timestamp: Timestamp = beam.DoFn.TimestampParam
     ) -> Iterator[object]:
         key, part = element
-        if len(part.rows) >= self.alone_from_rows:
+        if len(part.event_ids) >= self.alone_from_rows:
             yield self.files.write(key, timestamp.micros, "chunk", [part])
         else:
             yield beam.pvalue.TaggedOutput("small", element)

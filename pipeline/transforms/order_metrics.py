@@ -155,7 +155,7 @@ def summarize_orders(
         if start_us + kept_us <= event.publish_time_us:
             too_late += 1
             continue
-        order = _order_in(event.row)
+        order = _order_in(event.columns)
         address, items = order.shipping_address, order.items
         customer = distinct_hash(order.customer_id)
         place = start_us, order.status, (address and address.country) or NO_VALUE

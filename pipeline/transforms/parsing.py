@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
+from msgspec.structs import replace
 
 from pipeline.chunks import Chunk
 from pipeline.clock import now_us
@@ -73,7 +74,7 @@ def parse_chunk(
             )
     if any(letter.message.publish_time_us is None for letter in dead_letters):
         beside_us = min([event.publish_time_us for event in events], default=None)
-        dead_letters = [letter._replace(counts_at_us=beside_us) for letter in dead_letters]
+        dead_letters = [replace(letter, counts_at_us=beside_us) for letter in dead_letters]
     return events, dead_letters
 
 

@@ -58,7 +58,7 @@ def summarize_stock(events: Iterable[Event], window_seconds: int) -> list[Window
     for event in events:
         if event.event_type != "inventory":
             continue
-        movement = _movement_in(event.row)
+        movement = _movement_in(event.columns)
         place = (window_start_us(event.event_time_us, window_seconds), movement.warehouse_id)
         products = found.get(place)
         if products is None:

@@ -10,6 +10,7 @@ import fastavro
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.avro_files import AvroFileError, check_avro, read_avro
 from pipeline.elements import RawMessage
@@ -88,13 +89,13 @@ def test_every_message_is_read_back_whatever_it_holds(
 
 
 def test_chunks_have_about_the_size_asked_for() -> None:
-    archived = [one._replace(payload=b"x" * 900) for one in messages(100)]
+    archived = [replace(one, payload=b"x" * 900) for one in messages(100)]
     chunks = read(avro(WITH_METADATA, map(record, archived)), 10_000)
     assert [len(chunk) for chunk in chunks] == [10] * 10
 
 
 def test_a_chunk_of_empty_payloads_ends_too() -> None:
-    archived = [one._replace(payload=b"") for one in messages(1_000)]
+    archived = [replace(one, payload=b"") for one in messages(1_000)]
     chunks = read(avro(WITH_METADATA, map(record, archived)), 10_000)
     assert [len(chunk) for chunk in chunks] == [100] * 10
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline import files
 from pipeline.elements import RawMessage
@@ -71,7 +72,7 @@ def test_records_are_read_at_their_places_and_all_others_without_them(
     tmp_path_factory: pytest.TempPathFactory, count: int, block_bytes: int, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("places") / "a.avro"
-    messages = [sent(f"m{n}", f"e{n}")._replace(file=str(path)) for n in range(count)]
+    messages = [replace(sent(f"m{n}", f"e{n}"), file=str(path)) for n in range(count)]
     write(path, messages)
     chosen = data.draw(st.sets(st.integers(0, count - 1))) if count else set()
     with pytest.MonkeyPatch.context() as patch:

@@ -134,7 +134,7 @@ def test_what_the_pipeline_says_of_itself_is_understood(monkeypatch: pytest.Monk
         for number, published_us in enumerate((0, 10**15)):
             source.flight.admit(str(number), "ack")
             message = RawMessage(b"", {}, str(number), published_us)
-            source.note_written([Event("order", "e", b"{}", 0, published_us, 0, False, message)])
+            source.note_written([Event("order", "e", 1, b"{}", 0, published_us, 0, False, message)])
             said = last_said(f"   10 s  {figures()}")
             assert said is not None
             assert (said.read, said.rows, said.in_flight) == (number + 1, number + 1, number + 1)

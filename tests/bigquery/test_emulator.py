@@ -75,13 +75,8 @@ def order(event_id: str, city: str = "Köln") -> Event:
             "postal_code": None,
             "country": "DE",
         },
-        "event_id": event_id,
-        "schema_version": 1,
-        "is_late": False,
-        "publish_time": "2026-03-01T12:00:01.000000Z",
-        "processed_at": "2026-03-01T12:00:02.000000Z",
     }
-    return Event("order", event_id, orjson.dumps(row), 0, 0, 0, False, RawMessage(b"", {}, None, None))
+    return Event("order", event_id, 1, orjson.dumps(row), 0, 0, 0, False, RawMessage(b"", {}, None, None))
 
 
 def clock() -> int:

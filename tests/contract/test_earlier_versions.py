@@ -14,6 +14,7 @@ import pytest
 import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.contract import CONTRACT_PATH, load_contract
 from pipeline.elements import RawMessage
@@ -69,7 +70,7 @@ def test_every_valid_old_event_becomes_a_valid_row_of_its_version(
     made: tuple[str, dict[str, Any]], spell: Any
 ) -> None:
     version, event = made
-    raw = sent(spell(event), version)._replace(publish_time_us=None)
+    raw = replace(sent(spell(event), version), publish_time_us=None)
     parsed = orjson.loads(PARSER.parse(raw, PROCESSED_US).row)
     assert parsed["schema_version"] == int(version)
     ours = {column.name for column in TABLE.columns if column.set_by is not None}
@@ -114,7 +115,7 @@ def test_faults_of_an_old_event_are_those_of_its_own_version_where_they_were_sen
     event = data.draw(st.composite(change)(event))
     for name in ("event_id", "schema_version"):
         event.pop(name, None)
-    raw = sent(spell(event), version)._replace(publish_time_us=None)
+    raw = replace(sent(spell(event), version), publish_time_us=None)
     expected = places_and_rules(SCHEMAS[version], event)
     quick = PARSER._read_quickly(raw)
     if expected:

@@ -19,7 +19,7 @@ from pipeline.elements import ContractError, DeadLetter, Event, RawMessage
 from pipeline.erase.__main__ import main
 from pipeline.objects import write_object
 from pipeline.tables import Tables
-from pipeline.transforms.lake import parquet_bytes
+from pipeline.transforms.lake import lake_part, parquet_bytes
 from tests.archive.test_avro_files import WITH_METADATA, avro, record
 from tests.contract.messages import CONTRACT
 from tests.endtoend.events import TABLES
@@ -79,12 +79,12 @@ def fill(plant: Plant) -> None:
             tables.write(name, [Row(each.event_id, each.row) for each in group])
             schema = arrow_schema(CONTRACT.table_of(event_type))
             here = f"{plant.lake}/processed/event_type={event_type}/date=2024-05-01/hour=12"
-            write_object(f"{here}/both.parquet", parquet_bytes([each.row for each in group], schema))
-            mine_alone = [each.row for each in group if each in mine]
+            write_object(f"{here}/both.parquet", parquet_bytes(lake_part(group), schema))
+            mine_alone = [each for each in group if each in mine]
             if mine_alone:
-                write_object(f"{here}/mine.parquet", parquet_bytes(mine_alone, schema))
-            others_alone = [each.row for each in group if each not in mine]
-            write_object(f"{here}/others.parquet", parquet_bytes(others_alone, schema))
+                write_object(f"{here}/mine.parquet", parquet_bytes(lake_part(mine_alone), schema))
+            others_alone = [each for each in group if each not in mine]
+            write_object(f"{here}/others.parquet", parquet_bytes(lake_part(others_alone), schema))
         sent = [each.message for each in (*mine, *others, *stock)]
         archived = gzip.compress(b"".join(map(line, sent)), mtime=0)
         write_object(f"{plant.lake}/raw/date=2024-05-01/both.jsonl.gz", archived)

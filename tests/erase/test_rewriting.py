@@ -10,11 +10,12 @@ import fastavro
 import orjson
 import pyarrow.parquet
 import pytest
+from msgspec.structs import replace
 
 from pipeline.arrow_schema import arrow_schema
 from pipeline.erase.person import Person
 from pipeline.erase.rewriting import FileUnreadable, Rewritten, without_person
-from pipeline.transforms.lake import parquet_bytes
+from pipeline.transforms.lake import lake_part, parquet_bytes
 from tests.archive.test_avro_files import WITH_METADATA, avro, messages, record
 from tests.contract.messages import CONTRACT
 from tests.transforms.builders import event
@@ -37,9 +38,9 @@ def order(customer_id: str) -> bytes:
 @pytest.mark.parametrize(("event_type", "column"), [("order", "customer_id"), ("user_activity", "user_id")])
 def test_parquet_loses_the_rows_of_the_person_alone(event_type: str, column: str) -> None:
     ids = ["C2", "C1", "U1", None, "C3"] if event_type == "user_activity" else ["C2", "C1", "U1", "C3"]
-    rows = [event(f"e{n}", event_type, **{column: id_}).row for n, id_ in enumerate(ids)]
+    events = [event(f"e{n}", event_type, **{column: id_}) for n, id_ in enumerate(ids)]
     schema = arrow_schema(CONTRACT.table_of(event_type))
-    data = parquet_bytes(rows, schema)
+    data = parquet_bytes(lake_part(events), schema)
     found = rewritten("a.parquet", data)
     before, after = (pyarrow.parquet.read_table(io.BytesIO(each)) for each in (data, found.data))
     mine = "C1" if event_type == "order" else "U1"
@@ -51,10 +52,9 @@ def test_parquet_loses_the_rows_of_the_person_alone(event_type: str, column: str
 
 
 def test_parquet_of_another_table_and_of_others_is_left_alone() -> None:
-    stock = parquet_bytes([event("e", "inventory").row], arrow_schema(CONTRACT.table_of("inventory")))
-    others = parquet_bytes([event("e", customer_id="C2").row], arrow_schema(CONTRACT.table_of("order")))
-    assert without_person("a.parquet", stock, PERSON) is None
-    assert without_person("a.parquet", others, PERSON) is None
+    for each in (event("e", "inventory"), event("e", customer_id="C2")):
+        data = parquet_bytes(lake_part([each]), arrow_schema(CONTRACT.table_of(each.event_type)))
+        assert without_person("a.parquet", data, PERSON) is None
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
@@ -83,8 +83,8 @@ def test_file_of_the_person_alone_has_nothing_left() -> None:
 @pytest.mark.parametrize("codec", ["null", "deflate"])
 def test_avro_records_that_stay_are_the_same(codec: str) -> None:
     all_of_them = messages(5)
-    all_of_them[1] = all_of_them[1]._replace(payload=order("C1"))
-    all_of_them[3] = all_of_them[3]._replace(attributes={"user_id": "U1"})
+    all_of_them[1] = replace(all_of_them[1], payload=order("C1"))
+    all_of_them[3] = replace(all_of_them[3], attributes={"user_id": "U1"})
     records = [record(each) for each in all_of_them]
     data = avro(WITH_METADATA, records, codec=codec)
     found = rewritten("a.avro", data)
@@ -98,7 +98,7 @@ def test_avro_records_that_stay_are_the_same(codec: str) -> None:
 def test_damaged_file_is_named_and_not_taken_for_one_without_the_person(name: str) -> None:
     whole = {
         "a.parquet": parquet_bytes(
-            [event("e", customer_id="C1").row], arrow_schema(CONTRACT.table_of("order"))
+            lake_part([event("e", customer_id="C1")]), arrow_schema(CONTRACT.table_of("order"))
         ),
         "a.avro": avro(WITH_METADATA, [record(each) for each in messages(50)]),
         "a.jsonl.gz": gzip.compress(order("C1")),

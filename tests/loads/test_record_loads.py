@@ -9,6 +9,7 @@ import apache_beam as beam
 import orjson
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from msgspec.structs import replace
 
 from pipeline.checksums import FileToLoad
 from pipeline.elements import DeadLetter, Event
@@ -32,7 +33,7 @@ def rejected(*paths: str | None) -> list[DeadLetter]:
 
 
 def _from(element, path: str | None):
-    return element._replace(message=element.message._replace(file=path))
+    return replace(element, message=replace(element.message, file=path))
 
 
 def recorded(root: Path) -> list[dict[str, object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.bigquery_refusals import STAGES
 from pipeline.publishing import OutgoingMessage
@@ -24,7 +25,7 @@ def attributes(count: int) -> dict[str, str]:
 
 def prepared(message: tuple[bytes, dict[str, str]], stage: str, replay_count: int = 1) -> Prepared | Left:
     """What becomes of the letter of a message that this stage refused."""
-    refused = letter(1, message)._replace(stage=stage)
+    refused = replace(letter(1, message), stage=stage)
     read = letter_of_row(row_as_read(dead_letter_row(refused, None).json))
     return _made(read, *message, replay_count, Choice((), only_repaired=False, max_replays=3))
 
@@ -90,13 +91,13 @@ def test_a_letter_without_room_for_its_stage_is_left_and_says_how_to_mend_it(
 @pytest.mark.parametrize("count", [98, 99])
 def test_each_replay_of_a_letter_with_many_attributes_gets_past_deduplication(count: int) -> None:
     original = event("e1")
-    message = original.message._replace(attributes=attributes(count))
+    message = replace(original.message, attributes=attributes(count))
     events = [original]
     for replay_count in (1, 2):
         again = prepared((message.payload, dict(message.attributes)), "bigquery", replay_count)
         assert isinstance(again, Prepared)
-        message = message._replace(attributes=again.message.attributes)
-        events.append(original._replace(message=message))
+        message = replace(message, attributes=again.message.attributes)
+        events.append(replace(original, message=message))
     first, duplicates, _ = SeenIds([], b"").split([*events, *events], 86_400_000_000)
     assert (first, duplicates) == (events, events)
 
@@ -125,7 +126,7 @@ def test_message_at_pubsubs_limits_is_none_of_them() -> None:
 
 def test_a_second_refusal_without_room_for_the_count_is_another_letter() -> None:
     first = letter(1, (b"x", attributes(100)))
-    second = first._replace(message=first.message._replace(message_id="m2"))
+    second = replace(first, message=replace(first.message, message_id="m2"))
     assert dead_letter_id(first) != dead_letter_id(second)
 
 

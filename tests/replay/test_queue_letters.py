@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from pipeline.elements import DeadLetter
 from pipeline.replay.letters import NoDeadLetter, letter_of_message, letter_of_row
@@ -29,7 +30,7 @@ def row_as_read(row: bytes) -> dict[str, Any]:
     }
 
 
-WITHOUT_ID = letter(15)._replace(message=letter(15).message._replace(message_id=None))
+WITHOUT_ID = replace(letter(15), message=replace(letter(15).message, message_id=None))
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 4, 5])

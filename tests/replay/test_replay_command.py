@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.endtoend.pipeline_process import REPOSITORY
 from tests.endtoend.plant import Plant
@@ -114,7 +115,7 @@ def test_a_message_is_replayed_max_replays_times_and_no_more(
         original = letter(
             0, (b"x", {**attributes, **({"replay_count": str(count)} if count and not attributes else {})})
         )
-        keep(plant, [original._replace(message=original.message._replace(message_id=message_id))])
+        keep(plant, [replace(original, message=replace(original.message, message_id=message_id))])
         ended = replay(plant, FROM_TABLE, "--max_replays=2")
         replayed = plant.pull_all(plant.subscription)
         if generation == 2:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.contract import CONTRACT_PATH
 from pipeline.replay.repair import repair
@@ -66,5 +67,5 @@ def test_the_rule_that_labels_old_events_lands_them() -> None:
     raw = message({"event_type": "login", "event_time": "2024-05-01T12:00:00Z", "quantity": 1}, said)
     assert verdict(raw)[0] == "missing_field"
     labelled = repair(raw.payload, raw.attributes, {}, read_rules({"rules": [json.loads(shown)]}))
-    parsed = row(raw._replace(payload=labelled.payload, attributes=labelled.attributes))
+    parsed = row(replace(raw, payload=labelled.payload, attributes=labelled.attributes))
     assert (parsed["schema_version"], parsed["metadata"]) == (2, {"quantity": 1})

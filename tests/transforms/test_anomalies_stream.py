@@ -7,6 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 import pytest
+from msgspec.structs import replace
 
 from pipeline.alerts import Alert
 from pipeline.anomalies.settings import AnomalySettings
@@ -175,8 +176,8 @@ def late(number: int, first: int, orders: int) -> list[Event]:
     """Orders of a window that are published when it has been judged."""
     published_us = at((number + 1) * W + 20)
     return [
-        each._replace(
-            message=each.message._replace(publish_time_us=published_us), publish_time_us=published_us
+        replace(
+            each, message=replace(each.message, publish_time_us=published_us), publish_time_us=published_us
         )
         for each in window(number, orders, first=first)
     ]
@@ -248,10 +249,11 @@ def test_windows_that_a_drain_closes_before_they_have_ended_are_not_judged() -> 
         for each in window(number, orders):
             published_us = each.publish_time_us + moved_us
             events.append(
-                each._replace(
+                replace(
+                    each,
                     event_time_us=each.event_time_us + moved_us,
                     publish_time_us=published_us,
-                    message=each.message._replace(publish_time_us=published_us),
+                    message=replace(each.message, publish_time_us=published_us),
                 )
             )
     outcome = script.chunk(*events).run(detect(min_orders=1))

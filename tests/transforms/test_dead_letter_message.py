@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.elements import ContractError
 from pipeline.publishing import MAX_MESSAGE_BYTES, OutgoingMessage
@@ -167,7 +168,7 @@ def test_fingerprints_of_letters_with_many_errors_are_not_kept_in_memory() -> No
     many = tuple(
         ContractError(f"/{number}/{'x' * 900}", "unexpected_field", "Wrong.") for number in range(100)
     )
-    letter = dead_letter()._replace(errors=many)
+    letter = replace(dead_letter(), errors=many)
     kept_before = _known_fingerprint.cache_info().currsize
-    assert fingerprint(letter) == fingerprint(letter._replace(errors=many[::-1]))
+    assert fingerprint(letter) == fingerprint(replace(letter, errors=many[::-1]))
     assert _known_fingerprint.cache_info().currsize == kept_before

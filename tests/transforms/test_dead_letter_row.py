@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from pipeline.elements import ContractError, DeadLetter
 from pipeline.objects import write_object
@@ -69,7 +70,7 @@ def test_a_thousand_errors_are_listed_and_all_are_counted() -> None:
 
 def test_id_is_the_same_however_often_a_message_is_delivered() -> None:
     letter = dead_letter()
-    again = letter._replace(failed_at_us=letter.failed_at_us + 60_000_000)
+    again = replace(letter, failed_at_us=letter.failed_at_us + 60_000_000)
     assert dead_letter_id(again) == dead_letter_id(letter)
     assert dead_letter_row(again, None).insert_id == dead_letter_row(letter, None).insert_id
 
@@ -79,7 +80,7 @@ def test_id_tells_messages_reasons_stages_and_replays_apart() -> None:
         dead_letter(),
         dead_letter(message_id="m2"),
         dead_letter(reason="wrong_type"),
-        dead_letter()._replace(stage="bigquery"),
+        replace(dead_letter(), stage="bigquery"),
         dead_letter(attributes={"replay_count": "1"}),
         dead_letter(b"a", message_id=None),
         dead_letter(b"b", message_id=None),
@@ -99,7 +100,7 @@ def test_fingerprint_tells_causes_apart() -> None:
     letters = [
         dead_letter(),
         dead_letter(reason="wrong_type"),
-        dead_letter()._replace(stage="bigquery"),
+        replace(dead_letter(), stage="bigquery"),
         dead_letter(errors=(error("/customer_id"),)),
         dead_letter(errors=(error("/customer_id"), error("/order_id"))),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import apache_beam as beam
 import pytest
+from msgspec.structs import replace
 
 from pipeline.elements import Event
 from pipeline.transforms import deduplication
@@ -57,7 +58,7 @@ def test_a_replay_is_known_by_its_event_in_whatever_bucket_that_is() -> None:
     def replay(published: float, event_id: str) -> Event:
         original = copy(published, event_id)
         marks = {**original.message.attributes, "replayed_stage": "bigquery_unavailable:1"}
-        return original._replace(message=original.message._replace(attributes=marks))
+        return replace(original, message=replace(original.message, attributes=marks))
 
     names = [f"e{number}" for number in range(20)]
     script = Script().chunk(*[replay(1, name) for name in names]).chunk(*[copy(2, name) for name in names])

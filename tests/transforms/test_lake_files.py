@@ -13,11 +13,12 @@ import pyarrow.parquet
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.arrow_schema import arrow_schema
 from pipeline.contract import Column
 from pipeline.elements import Event
-from pipeline.transforms.lake import LakeSettings, hash_shard, parquet_bytes, partition
+from pipeline.transforms.lake import LakeSettings, hash_shard, lake_part, parquet_bytes, partition
 from tests.contract.messages import CONTRACT, GOOD, PARSER, PROCESSED_US, good, message
 from tests.contract.strategies import spelled, valid
 from tests.transforms.builders import event
@@ -55,17 +56,17 @@ def plain(value: Any) -> Any:
     return value
 
 
-def assert_equal_after_reading(event_type: str, rows: list[bytes]) -> None:
+def assert_equal_after_reading(event_type: str, events: list[Event]) -> None:
     table = CONTRACT.table_of(event_type)
     schema = arrow_schema(table)
-    found = read(parquet_bytes(rows, schema))
+    found = read(parquet_bytes(lake_part(events), schema))
     assert found.schema.remove_metadata() == schema
-    assert plain(found.to_pylist()) == [expected(table.columns, orjson.loads(row)) for row in rows]
+    assert plain(found.to_pylist()) == [expected(table.columns, orjson.loads(each.row)) for each in events]
 
 
-def accepted(event_type: str, payload: bytes) -> bytes:
+def accepted(event_type: str, payload: bytes) -> Event:
     raw = message(payload, {"event_type": event_type, "event_id": "e1"}, published_us=None)
-    return PARSER.parse(raw, PROCESSED_US).row
+    return PARSER.parse(raw, PROCESSED_US)
 
 
 EXTREMES = {"quantity_change": -(2**63), "product_id": "\x00\u2028\U0001f600"}
@@ -100,16 +101,17 @@ def test_rows_with_and_without_a_record_stand_in_one_file(order: int) -> None:
 
 def test_rows_of_more_than_a_block_of_the_reader_stand_in_one_file() -> None:
     large = {**GOOD["order"]["items"][0], "product_name": "x" * 9_000_000}
-    rows = [accepted("order", orjson.dumps(good(items=[large])))] * 8
-    assert read(parquet_bytes(rows, arrow_schema(CONTRACT.table_of("order")))).num_rows == 8
+    events = [accepted("order", orjson.dumps(good(items=[large])))] * 8
+    assert read(parquet_bytes(lake_part(events), arrow_schema(CONTRACT.table_of("order")))).num_rows == 8
 
 
 def test_a_row_that_is_no_accepted_event_is_refused() -> None:
     schema = arrow_schema(CONTRACT.table_of("order"))
+    columns = orjson.loads(event().columns)
     with pytest.raises(pa.ArrowInvalid):
-        parquet_bytes([b'{"order_id":"O1","unknown":1}'], schema)
+        parquet_bytes(lake_part([replace(event(), columns=orjson.dumps(columns | {"unknown": 1}))]), schema)
     with pytest.raises((pa.ArrowInvalid, ValueError)):
-        parquet_bytes([b'{"order_id":"O1"}'], schema)
+        parquet_bytes(lake_part([replace(event(), columns=b'{"order_id":"O1"}')]), schema)
 
 
 def keys(*events: Event) -> list[str]:

@@ -10,8 +10,9 @@ import pyarrow.parquet
 import pytest
 from apache_beam.transforms.window import IntervalWindow
 from apache_beam.utils.windowed_value import PaneInfo, PaneInfoTiming
+from msgspec.structs import replace
 
-from pipeline.transforms.lake import LakePart, LakeSettings, WriteLake, _WriteFile
+from pipeline.transforms.lake import LakeSettings, WriteLake, _WriteFile, lake_part
 from tests.transforms.builders import at, event
 from tests.transforms.streams import Outcome, Script, run_batch
 
@@ -93,12 +94,12 @@ def test_in_a_batch_an_hour_is_written_once_per_window(tmp_path: Path) -> None:
 
 def test_a_repeated_bundle_writes_the_same_file_again(tmp_path: Path) -> None:
     write = _WriteFile(LakeSettings(str(tmp_path)))
-    rows = [event("a").row, event("b").row]
+    a, b = event("a"), event("b")
     window = IntervalWindow(at(0) // 10**6, at(60) // 10**6)
     pane = PaneInfo(False, False, PaneInfoTiming.ON_TIME, 1, 0)
     for parts in (
-        [LakePart(rows, ["a", "b"], ["m-a", "m-b"])],
-        [LakePart(rows[1:], ["b"], ["m-b"]), LakePart(rows[:1], ["a"], ["m-a"])],
+        [lake_part([a, b], names_messages=True)],
+        [lake_part([b], names_messages=True), lake_part([a], names_messages=True)],
     ):
         (finished,) = write.process((f"{HOUR.removeprefix('processed/')}#0", parts), window, pane)
         assert sorted(finished) == ["m-a", "m-b"]
@@ -122,7 +123,7 @@ def test_shards_are_written_side_by_side(tmp_path: Path) -> None:
 
 def test_events_without_a_message_id_are_written(tmp_path: Path) -> None:
     nameless = event("a")
-    nameless = nameless._replace(message=nameless.message._replace(message_id=None))
+    nameless = replace(nameless, message=replace(nameless.message, message_id=None))
     assert ids(Script().chunk(nameless).run(write_lake(tmp_path))) == []
     assert stored(tmp_path) == ["a"]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import apache_beam as beam
 import orjson
+from msgspec.structs import replace
 
 from pipeline.elements import DeadLetter, RawMessage
 from pipeline.transforms.finishing import MessageIds
@@ -13,9 +14,9 @@ from pipeline.transforms.parsing import ParseMessages, ParseSettings, parse_chun
 from tests.contract.messages import PARSER, PROCESSED_US, PUBLISHED_US, good, message, refusal
 from tests.transforms.streams import run_batch
 
-GOOD = message(good())._replace(message_id="good")
-BAD = message(b"{")._replace(message_id="bad")
-NAMELESS = message(good(), {"event_id": "e1"})._replace(message_id=None)
+GOOD = replace(message(good()), message_id="good")
+BAD = replace(message(b"{"), message_id="bad")
+NAMELESS = replace(message(good(), {"event_id": "e1"}), message_id=None)
 
 
 def parse(
@@ -76,6 +77,6 @@ def test_finished_messages_are_those_with_an_id() -> None:
             "refused": parsed.dead_letters | "Refused" >> MessageIds(),
         }
 
-    without_id: RawMessage = GOOD._replace(message_id=None)
+    without_id: RawMessage = replace(GOOD, message_id=None)
     outcome = run_batch([[GOOD, BAD, without_id], [NAMELESS]], finish)
     assert outcome.outputs == {"accepted": [["good"]], "refused": [["bad"]]}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline import seen_ids
 from pipeline.elements import Event
@@ -68,7 +69,7 @@ def replay(event_id: str, count: str, published: float) -> Event:
     marks = {"replay_count": count, "replayed_stage": f"bigquery:{count}"}
     original = event(event_id, published=published, message_id=f"replay {count} at {published:g}")
     message = original.message
-    return original._replace(message=message._replace(attributes={**message.attributes, **marks}))
+    return replace(original, message=replace(message, attributes={**message.attributes, **marks}))
 
 
 def test_a_replay_of_a_remembered_id_passes_once_and_the_next_replay_once() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from tests.transforms.builders import at
 from tests.transforms.streams import LONGEST_TIMER_SECONDS, Script
 from tests.transforms.test_anomalies_stream import W, detect, movement
@@ -34,8 +36,8 @@ def test_movements_that_come_late_are_counted() -> None:
     slow = movement(3, "damage", -60)
     published_us = at(4 * W + 10)
     script.chunk(
-        slow._replace(
-            message=slow.message._replace(publish_time_us=published_us), publish_time_us=published_us
+        replace(
+            slow, message=replace(slow.message, publish_time_us=published_us), publish_time_us=published_us
         )
     ).wait(LONGEST_TIMER_SECONDS + 1)
     script.chunk(movement(4, "sale", -70)).watermark(5 * W)

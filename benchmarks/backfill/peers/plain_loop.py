@@ -36,7 +36,7 @@ from pipeline.rfc3339 import format_rfc3339
 from pipeline.rows import Run
 from pipeline.tables import Tables
 from pipeline.transforms.dead_letters import dead_letter_row
-from pipeline.transforms.lake import parquet_bytes
+from pipeline.transforms.lake import lake_part, parquet_bytes
 from pipeline.transforms.order_metrics import OrderTotals, metric_rows, summarize_orders
 from pipeline.transforms.windowed_sums import Revision
 
@@ -60,8 +60,8 @@ class Loop:
         self.schemas = {name: arrow_schema(contract.table_of(name)) for name in contract.event_types}
         self.tables = Tables(None, output)
         self.seen: dict[str, set[str]] = {name: set() for name in contract.event_types}
-        self.rows: dict[tuple[str, int], list[bytes]] = defaultdict(list)
-        """Rows not yet in a file, by event type and hour since 1970."""
+        self.events: dict[tuple[str, int], list[Event]] = defaultdict(list)
+        """Those not yet in a file, by event type and hour since 1970."""
         self.dead_letters: list[Row] = []
         self.row_count = 0
         self.file_count = 0
@@ -85,7 +85,7 @@ class Loop:
                 continue
             seen.add(event.event_id)
             events.append(event)
-            self.rows[event.event_type, event.event_time_us // HOUR_US].append(event.row)
+            self.events[event.event_type, event.event_time_us // HOUR_US].append(event)
         self._count(events)
         self.row_count += len(events)
         if self.row_count + len(self.dead_letters) >= ROWS_IN_MEMORY:
@@ -100,14 +100,14 @@ class Loop:
 
     def write_rows(self) -> None:
         """Write the rows in memory, a file per type and hour, and the dead letters."""
-        for (event_type, hour), rows in self.rows.items():
+        for (event_type, hour), events in self.events.items():
             moment = format_rfc3339(hour * HOUR_US)
             partition = f"event_type={event_type}/date={moment[:10]}/hour={moment[11:13]}"
             name = f"part-{self.file_count:05}.parquet"
-            data = parquet_bytes(rows, self.schemas[event_type])
+            data = parquet_bytes(lake_part(events), self.schemas[event_type])
             write_object(f"{self.output}/processed/{partition}/{name}", data)
             self.file_count += 1
-        self.rows.clear()
+        self.events.clear()
         self.row_count = 0
         if self.dead_letters:
             self.tables.write("dead_letters", self.dead_letters)
