@@ -13,7 +13,7 @@ _KEPT_BYTES = 32_000_000
 
 
 def share_one_heap() -> None:
-    """Let the threads of this process take their memory from one heap, as pipeline.fork_server does for workers.
+    """Let the threads of this process take their memory from one heap; workers: see pipeline.fork_server.
 
     The C library gives each thread a heap of its own, and what one thread has freed no other can use: with
     Beam's dozens of threads a third of the memory is held for nobody.
