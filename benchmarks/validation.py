@@ -136,7 +136,7 @@ def _parse_all(parser: Parser, messages: Sequence[RawMessage]) -> int:
     refused = 0
     for message in messages:
         try:
-            parser.parse(message, _START_US)
+            _ = parser.parse(message, _START_US).row
         except Rejected:
             refused += 1
     return refused

@@ -236,9 +236,7 @@ class _Files:
         """Write all parts as one file and return their message ids."""
         partition_path, _, shard = key.rpartition("#")
         event_type = partition_path.split("/", 1)[0].removeprefix("event_type=")
-        whole = (
-            parts[0] if len(parts) == 1 else LakePart(*([*chain(*each)] for each in zip(*parts, strict=True)))
-        )
+        whole = parts[0] if len(parts) == 1 else joined(parts)
         content = hashlib.blake2b(orjson.dumps(sorted(whole.event_ids)), digest_size=8).hexdigest()
         start = format_rfc3339(max(MIN_US, window_start_us))[:19].replace(":", "")
         data = parquet_bytes(whole, _schema(self.settings.schemas_path, event_type))

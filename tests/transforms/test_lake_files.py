@@ -105,6 +105,14 @@ def test_rows_of_more_than_a_block_of_the_reader_stand_in_one_file() -> None:
     assert read(parquet_bytes(lake_part(events), arrow_schema(CONTRACT.table_of("order")))).num_rows == 8
 
 
+def test_values_that_stand_once_in_a_file_are_not_also_put_into_a_dictionary() -> None:
+    data = parquet_bytes(lake_part([event(), event("e2")]), arrow_schema(CONTRACT.table_of("order")))
+    group = pyarrow.parquet.ParquetFile(io.BytesIO(data)).metadata.row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    alone = {each.path_in_schema for each in columns if "RLE_DICTIONARY" not in each.encodings}
+    assert alone - {"is_late"} == {"event_id", "order_date", "publish_time"}
+
+
 def test_a_row_that_is_no_accepted_event_is_refused() -> None:
     schema = arrow_schema(CONTRACT.table_of("order"))
     columns = orjson.loads(event().columns)
