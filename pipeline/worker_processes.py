@@ -69,17 +69,21 @@ class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):
         self._process.start()
         threading.Thread(target=self._watch, name=f"watch {self.worker_id}", daemon=True).start()
 
-    def stop_worker(self) -> None:
-        """Wait until it has ended, as it does once it is told that no more work comes."""
+    def close(self) -> None:
+        """Tell it that no more work comes, and wait until it has ended."""
         self._closed.set()
+        super().close()
+
+    def stop_worker(self) -> None:
+        """Wait until it has ended."""
         self._process.join()
 
     def _watch(self) -> None:
         """Let what waits for a process fail when it has died: the runner would wait for ever."""
         self._process.join()
-        code = self._process.exitcode
+        code = self._process.exitcode or 0
         if not self._closed.is_set():
-            _ended.append(f"signal {signal.Signals(-code).name}" if code and code < 0 else f"code {code}")
+            _ended.append(f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}")
         while not self._closed.wait(_ASK_SECONDS):
             # Not its abort(): what waits for the output of a bundle does not look there.
             waiting = self.control_conn._futures_by_id

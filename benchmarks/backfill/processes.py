@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-SAMPLE_SECONDS = 0.05
-PROPORTIONAL_EVERY = 10
+SAMPLE_SECONDS = 0.2
+"""Each look at the processes takes milliseconds of a core, which the measured program may want."""
+PROPORTIONAL_EVERY = 5
 """Samples from one look at proportional sizes to the next: the kernel walks all pages for them."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PR_SET_CHILD_SUBREAPER = 36
