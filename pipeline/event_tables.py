@@ -15,6 +15,7 @@ from pipeline.envelope import FIELDS, derived_id
 from pipeline.json_text import MAX_ERRORS, Fault, has_no_equal_keys
 from pipeline.migrations import migrate
 from pipeline.quick_reading import QuickTable, Refused, compile_table
+from pipeline.rfc3339 import parse_rfc3339_us
 from pipeline.validation import TableValidator
 
 _VERSION = re.compile(rb'"schema_version" ?: ?([0-9]{1,9})')
@@ -73,7 +74,9 @@ class EventTable:
             return None
         try:
             read = earlier.quick.decode(payload)
-            earlier.quick.normalize(read)
+            parse_rfc3339_us(getattr(read, earlier.quick.event_time))
+            if earlier.quick.normalize is not None:
+                earlier.quick.normalize(read)
             data = loads(payload)
         except (*Refused, ValueError):
             return None

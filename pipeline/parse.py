@@ -45,7 +45,7 @@ from pipeline.errors import (
 from pipeline.event_tables import EventTable, event_table
 from pipeline.json_text import MAX_ERRORS, MAX_PAYLOAD_BYTES, Fault, read_object
 from pipeline.quick_reading import Refused, encode
-from pipeline.rfc3339 import parse_rfc3339_us
+from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
 from pipeline.wording import shortened
 
 PRECEDENCE: tuple[type[Rejected], ...] = (
@@ -163,6 +163,14 @@ class Parser:
         else:
             lost_colons += 1
             data.schema_version = UNSET
+        event_time = getattr(data, quick.event_time)
+        try:
+            event_time_us = parse_rfc3339_us(event_time)
+        except ValueError:
+            return None
+        if len(event_time) != 27 or event_time[10] != "T" or event_time[26] != "Z":
+            lost_colons += event_time.count(":") - 2  # an offset has one
+            setattr(data, quick.event_time, format_rfc3339(event_time_us))
         columns = encode(data)
         # Each colon stands behind a key or inside a string: if none is lost, no key stood there twice.
         if columns.count(b":") + lost_colons != payload.count(b":"):
@@ -174,19 +182,12 @@ class Parser:
             event_id = attributes.get("event_id", event_id)
             if event_id is not UNSET and not 0 < len(event_id) <= MAX_EVENT_ID_CHARACTERS:
                 return None
-        try:
-            event_time = getattr(data, quick.event_time)
-            event_time_us = parse_rfc3339_us(event_time)
-            if (
-                quick.has_more_times
-                or len(event_time) != 27
-                or event_time[10] != "T"
-                or event_time[26] != "Z"
-            ):
+        if quick.normalize is not None:
+            try:
                 quick.normalize(data)
-                columns = encode(data)
-        except ValueError:
-            return None
+            except ValueError:
+                return None
+            columns = encode(data)
         if publish_time_us is not None and event_time_us - publish_time_us > self._max_future_us:
             return None
         if event_id is UNSET:

@@ -53,10 +53,8 @@ class QuickTable:
     UNSET where they were not sent. Raises one of `Refused`. Passes equal keys, and timestamps unread."""
     event_time: str
     """The attribute that holds the event time's text."""
-    has_more_times: bool
-    """Whether there are other timestamps than the event time."""
-    normalize: Callable[[Any], None]
-    """Rewrites all timestamps in UTC. Raises ValueError."""
+    normalize: Callable[[Any], None] | None
+    """Rewrites all timestamps but the event time in UTC, or is None if there are none. Raises ValueError."""
 
 
 def compile_table(table: Table) -> QuickTable:
@@ -75,11 +73,11 @@ def compile_table(table: Table) -> QuickTable:
     ]
     record = _Record(table.name, table.columns, envelope)
     event_time = next(name for name, column in record.sent.items() if column.name == table.event_time)
+    others = [timestamp for timestamp in record.timestamps if timestamp.attribute != event_time]
     return QuickTable(
         msgspec.json.Decoder(record.type).decode,
         event_time,
-        len(record.timestamps) > 1,
-        lambda event: _normalize(event, record.timestamps),
+        (lambda event: _normalize(event, others)) if others else None,
     )
 
 
