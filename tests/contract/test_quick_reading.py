@@ -103,13 +103,13 @@ def _compare(
     return _said_alike(Parser(contract), raw), raw
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data(), spelled)
 def test_both_ways_read_the_same_from_the_contract_as_it_is(data: st.DataObject, spell: Any) -> None:
     _compare(CONTRACT, data.draw(valid(CONTRACT) | mutated(CONTRACT)), spell, data)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(st.data(), spelled)
 def test_both_ways_read_the_same_under_every_kind_of_check(
     wide: Contract, data: st.DataObject, spell: Any
