@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from pipeline.bigquery_faults import Fault
 from pipeline.bigquery_rows import RowError
-from pipeline.elements import ContractError, DeadLetter, Event
-from pipeline.errors import BigQueryOutage, RefusedByBigQuery, RowTooLarge
+from pipeline.elements import DeadLetter, Event
+from pipeline.errors import BigQueryOutage, ContractError, RefusedByBigQuery, RowTooLarge
 
 STAGE = "bigquery"
 OUTAGE_STAGE = "bigquery_unavailable"

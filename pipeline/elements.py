@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from msgspec import Struct
 from orjson import dumps
 
+from pipeline.errors import ContractError
 from pipeline.rfc3339 import format_rfc3339
 
 REPLAY_COUNT = "replay_count"
@@ -67,17 +67,6 @@ class Event(Struct, frozen=True, gc=False):
 
 _of_a_chunk = lru_cache(maxsize=1)(format_rfc3339)
 """A chunk of messages is processed at one time."""
-
-
-class ContractError(NamedTuple):
-    """One thing that is wrong with a message."""
-
-    path: str
-    """JSON Pointer to the offending value; empty for the whole message."""
-    rule: str
-    """The rule that was broken, such as `required`, `type`, `enum` or `minimum`."""
-    message: str
-    """A sentence for the producer's engineer."""
 
 
 class DeadLetter(Struct, frozen=True, gc=False):

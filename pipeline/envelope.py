@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.contract_rules import MAX_SCHEMA_VERSION
-from pipeline.elements import ContractError
 from pipeline.errors import (
+    ContractError,
     InvalidEventId,
     InvalidSchemaVersion,
     Rejected,

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-from pipeline.elements import ContractError
+
+class ContractError(NamedTuple):
+    """One thing that is wrong with a message."""
+
+    path: str
+    """JSON Pointer to the offending value; empty for the whole message."""
+    rule: str
+    """The rule that was broken, such as `required`, `type`, `enum` or `minimum`."""
+    message: str
+    """A sentence for the producer's engineer."""
 
 
 class PipelineError(Exception):

@@ -10,8 +10,9 @@ from typing import Any
 from orjson import dumps, loads
 
 from pipeline.contract import Table
-from pipeline.elements import ContractError, RawMessage
+from pipeline.elements import RawMessage
 from pipeline.envelope import FIELDS, derived_id
+from pipeline.errors import ContractError
 from pipeline.json_text import MAX_ERRORS, Fault, has_no_equal_keys
 from pipeline.migrations import migrate
 from pipeline.quick_reading import QuickTable, Refused, compile_table

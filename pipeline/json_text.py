@@ -20,8 +20,8 @@ import orjson
 import rfc8785
 
 from pipeline.contract_rules import INT64_MAX, INT64_MIN
-from pipeline.elements import ContractError
 from pipeline.errors import (
+    ContractError,
     DuplicateKey,
     EmptyPayload,
     LoneSurrogate,

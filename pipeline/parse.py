@@ -14,7 +14,7 @@ from orjson import dumps, loads
 
 from pipeline.collection import without_collection
 from pipeline.contract import Contract
-from pipeline.elements import ContractError, Event, RawMessage
+from pipeline.elements import Event, RawMessage
 from pipeline.envelope import (
     FIELDS,
     MAX_EVENT_ID_CHARACTERS,
@@ -27,6 +27,7 @@ from pipeline.envelope import (
     version_fault,
 )
 from pipeline.errors import (
+    ContractError,
     DuplicateKey,
     EventTimeInFuture,
     InvalidEventId,

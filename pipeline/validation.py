@@ -13,8 +13,8 @@ import jsonschema_rs
 
 from pipeline.contract import Column, Table
 from pipeline.contract_rules import INT64_MAX, INT64_MIN
-from pipeline.elements import ContractError
 from pipeline.errors import (
+    ContractError,
     ContractFileError,
     InvalidTimestamp,
     InvalidValue,

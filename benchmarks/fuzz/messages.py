@@ -9,8 +9,8 @@ import orjson
 
 from benchmarks.fuzz.mutation import SEPARATOR
 from pipeline.contract import load_contract
-from pipeline.elements import ContractError, DeadLetter, RawMessage
-from pipeline.errors import Rejected
+from pipeline.elements import DeadLetter, RawMessage
+from pipeline.errors import ContractError, Rejected
 from pipeline.json_text import MAX_ERRORS
 from pipeline.parse import Parser
 from pipeline.publishing import MAX_MESSAGE_BYTES

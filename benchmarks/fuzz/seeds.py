@@ -16,7 +16,8 @@ from benchmarks.fuzz.messages import CONTRACT, NOW_US, as_input
 from benchmarks.fuzz.mutation import MAX_BYTES, SEPARATOR
 from generator.simulation import Plan, Simulation
 from pipeline.contract_rules import PIPELINE_COLUMNS
-from pipeline.elements import ContractError, DeadLetter, RawMessage
+from pipeline.elements import DeadLetter, RawMessage
+from pipeline.errors import ContractError
 from pipeline.transforms.dead_letters import dead_letter_message
 from tests.contract.bad_input import ATTRIBUTES, EVENTS, FIELDS, PAYLOADS
 from tests.contract.messages import GOOD, good

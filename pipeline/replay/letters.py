@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from pipeline.elements import REPLAY_COUNT, ContractError, DeadLetter, RawMessage
+from pipeline.elements import REPLAY_COUNT, DeadLetter, RawMessage
+from pipeline.errors import ContractError
 from pipeline.rfc3339 import parse_rfc3339_us
 from pipeline.transforms.dead_letters import ORIGINAL_PREFIX, dead_letter_id, replay_count
 

@@ -16,7 +16,8 @@ from pipeline import __version__
 from pipeline.bigquery_rows import Row
 from pipeline.bigquery_sink import CountInserts
 from pipeline.chunks import Chunk, GatherChunks
-from pipeline.elements import REPLAY_COUNT, REPLAYED_STAGE, ContractError, DeadLetter
+from pipeline.elements import REPLAY_COUNT, REPLAYED_STAGE, DeadLetter
+from pipeline.errors import ContractError
 from pipeline.json_text import MAX_ERRORS
 from pipeline.objects import write_object
 from pipeline.outages import OUTAGES, tell_outages

@@ -23,8 +23,8 @@ from pipeline.bigquery_refusals import json_pointer
 from pipeline.bigquery_rows import InsertSettings, Row
 from pipeline.bigquery_sink import WriteEvents
 from pipeline.bigquery_stock import WriteEventsStock, _SplitByOutcome
-from pipeline.elements import ContractError, DeadLetter, Event, RawMessage
-from pipeline.errors import UsageError
+from pipeline.elements import DeadLetter, Event, RawMessage
+from pipeline.errors import ContractError, UsageError
 from pipeline.tables import Tables, WriteRows
 from tests.bigquery.stub_server import StubBigQuery, error
 

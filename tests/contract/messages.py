@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from pipeline.contract import load_contract
-from pipeline.elements import ContractError, RawMessage
-from pipeline.errors import Rejected
+from pipeline.elements import RawMessage
+from pipeline.errors import ContractError, Rejected
 from pipeline.parse import Parser
 
 CONTRACT = load_contract()

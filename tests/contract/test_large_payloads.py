@@ -11,8 +11,7 @@ import pytest
 from benchmarks.fuzz.extremes import EXTREMES
 from pipeline import parse
 from pipeline.collection import without_collection
-from pipeline.elements import ContractError
-from pipeline.errors import MissingField
+from pipeline.errors import ContractError, MissingField
 from pipeline.json_text import MAX_PAYLOAD_BYTES
 from tests.contract.messages import message, refusal
 

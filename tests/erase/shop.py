@@ -15,8 +15,9 @@ import orjson
 from local.archive_batch import envelope_line
 from pipeline.arrow_schema import arrow_schema
 from pipeline.bigquery_rows import Row
-from pipeline.elements import ContractError, DeadLetter, Event, RawMessage
+from pipeline.elements import DeadLetter, Event, RawMessage
 from pipeline.erase.__main__ import main
+from pipeline.errors import ContractError
 from pipeline.objects import write_object
 from pipeline.tables import Tables
 from pipeline.transforms.lake import lake_part, parquet_bytes

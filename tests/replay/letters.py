@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from unittest import mock
 
-from pipeline.elements import ContractError, DeadLetter, RawMessage
+from pipeline.elements import DeadLetter, RawMessage
+from pipeline.errors import ContractError
 from pipeline.objects import write_object
 from pipeline.publishing import publish
 from pipeline.tables import Tables

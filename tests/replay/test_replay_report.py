@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from pipeline.elements import ContractError
+from pipeline.errors import ContractError
 from pipeline.replay import report
 from pipeline.replay.letters import Letter
 from pipeline.replay.prepare import INCOMPLETE, Left

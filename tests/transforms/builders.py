@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from pipeline.elements import ContractError, DeadLetter, Event, RawMessage
+from pipeline.elements import DeadLetter, Event, RawMessage
+from pipeline.errors import ContractError
 from pipeline.parse import Parser
 from tests.contract.messages import CONTRACT, good
 

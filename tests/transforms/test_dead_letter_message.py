@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.elements import ContractError
+from pipeline.errors import ContractError
 from pipeline.publishing import MAX_MESSAGE_BYTES, OutgoingMessage
 from pipeline.replay.letters import letter_of_message
 from pipeline.transforms.dead_letters import (

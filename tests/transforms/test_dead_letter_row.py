@@ -9,7 +9,8 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
-from pipeline.elements import ContractError, DeadLetter
+from pipeline.elements import DeadLetter
+from pipeline.errors import ContractError
 from pipeline.objects import write_object
 from pipeline.tables import Tables
 from pipeline.transforms.dead_letters import (
