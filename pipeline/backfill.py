@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 from google.api_core.exceptions import GoogleAPIError
 
@@ -18,7 +17,6 @@ from pipeline.commands import INTERRUPTED
 from pipeline.errors import PipelineError
 from pipeline.file_source import FileSource
 from pipeline.files import InputFile, cut_into_ranges, find_files
-from pipeline.fork_server import SEVERAL
 from pipeline.graph import build_graph
 from pipeline.loads import Loads, Plan, plan_backfill
 from pipeline.options import ONE_MACHINE, Job
@@ -38,7 +36,7 @@ def run_backfill(job: Job) -> int:
     """
     if job.runner == ONE_MACHINE:
         chunk_memory.share_one_heap()
-        if PipelineOptions(job.beam_args).view_as(DirectOptions).direct_running_mode == SEVERAL:
+        if job.worker_processes:
             worker_processes.prepare()
     files = find_files(job.input_name)
     plan = plan_backfill(files, job.graph.tables, job.graph.run.run_id, job.reload)
@@ -58,7 +56,7 @@ def run_backfill(job: Job) -> int:
     with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
         counter = ReadCounter(folder)
         try:
-            with Progress(BackfillFigures(counter, all_bytes)):
+            with Progress(BackfillFigures(counter, all_bytes)), chunk_memory.giving_back():
                 counters = _run(job, plan, chosen, counter)
         except KeyboardInterrupt:
             print(STOPPED, file=sys.stderr)
@@ -101,7 +99,8 @@ def _run(job: Job, plan: Plan, files: Sequence[InputFile], counter: ReadCounter)
         result = _submit(job, plan, files, counter)
         result.wait_until_finish()
     except (RuntimeError, OSError, GoogleAPIError) as error:  # the runner makes a RuntimeError of most
-        raise PipelineError(worker_processes.untimely_end() or _last_sentence(str(error))) from error
+        ended = worker_processes.untimely_end() if job.worker_processes else None
+        raise PipelineError(ended or _last_sentence(str(error))) from error
     return counters_of(result)
 
 

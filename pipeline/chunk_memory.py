@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import gc
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pyarrow as pa
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT_BYTES = 32_000_000
+_GIVE_BACK_SECONDS = 0.5
 
 
 def share_one_heap() -> None:
@@ -38,6 +41,33 @@ def settle() -> None:
 def collect() -> None:
     """Free the cycles that have come about since the last time."""
     gc.collect(0)
+
+
+def give_back() -> None:
+    """Give back what is free: between the parts of a run, since what one needs the next does not."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def giving_back() -> Iterator[None]:
+    """Meanwhile, give back now and then what is free; for the process that has its workers do the work.
+
+    It keeps what they shuffle, part after part, and in the holes of one part's the next does not fit.
+    """
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(_GIVE_BACK_SECONDS):
+            give_back()
+
+    thread = threading.Thread(target=work, name="give back memory", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def unsettle() -> None:

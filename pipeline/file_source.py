@@ -121,5 +121,8 @@ class _ReadRange(beam.DoFn):
             self.counter.add(LOADED, byte_range.end - byte_range.start)
         chunk_memory.collect()
 
+    def finish_bundle(self) -> None:
+        chunk_memory.give_back()
+
     def teardown(self) -> None:
         chunk_memory.unsettle()

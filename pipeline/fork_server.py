@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 
-SEVERAL = "multi_processing"
-"""What Beam calls a run in several processes."""
-
 
 def start_if_asked(argv: Sequence[str]) -> None:
     """Start it if these flags seem to ask for worker processes; they are checked elsewhere."""
-    if any(flag.startswith("--direct_num_workers") and not flag.endswith("=1") for flag in argv):
+    numbers = (flag for flag in argv if flag.startswith("--direct_num_workers"))
+    if "--is_backfill" in argv and any(not number.endswith("=1") for number in numbers):
         start()
 
 

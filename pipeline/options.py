@@ -22,7 +22,6 @@ from pipeline.contract import load_contract
 from pipeline.errors import UsageError
 from pipeline.files import open_file
 from pipeline.flags import add_flags, all_flags
-from pipeline.fork_server import SEVERAL
 from pipeline.graph import GraphSettings
 from pipeline.rows import Run
 from pipeline.sink_circuit import CircuitSettings
@@ -36,6 +35,8 @@ from pipeline.transforms.parsing import ParseSettings
 from pipeline.transforms.quality import LedgerSettings
 
 ONE_MACHINE = "BundleBasedDirectRunner"
+_SEVERAL = "multi_processing"
+"""What Beam calls a run in several processes."""
 ALONE_FROM_ROWS = 250
 """Rows of a backfill's block that make a lake file worth its while. Fewer are shuffled, to be put together
 with those of other blocks, which takes memory."""
@@ -62,6 +63,8 @@ class Job(NamedTuple):
     runner: str
     graph: GraphSettings
     live: LiveSettings
+    worker_processes: bool
+    """Whether workers are processes of their own, on one machine."""
     beam_args: list[str]
     """The flags that are Beam's."""
 
@@ -92,6 +95,7 @@ def parse_job(argv: Sequence[str]) -> Job:
         beam_args = _without_runner(beam_args)
         if reads == "files":
             beam_args = _in_processes(beam_args)
+    direct = PipelineOptions(beam_args).view_as(DirectOptions)
     buckets = flags.dedup_buckets or (8 if on_one_machine else 256)
     return Job(
         reads,
@@ -105,6 +109,7 @@ def parse_job(argv: Sequence[str]) -> Job:
             flags.stop_when_idle_seconds,
             flags.stats_path,
         ),
+        on_one_machine and direct.direct_running_mode == _SEVERAL,
         beam_args,
     )
 
@@ -120,7 +125,7 @@ def _in_processes(beam_args: list[str]) -> list[str]:
     direct = PipelineOptions(beam_args).view_as(DirectOptions)
     if direct.direct_num_workers == 1 or direct.direct_running_mode != "in_memory":
         return beam_args
-    return [*beam_args, f"--direct_running_mode={SEVERAL}"]
+    return [*beam_args, f"--direct_running_mode={_SEVERAL}"]
 
 
 def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettings:

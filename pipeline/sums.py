@@ -24,11 +24,11 @@ class ExactSum:
 
     __slots__ = ("_ordinary", "_units")
 
-    def __init__(self, units: int = 0) -> None:
-        """Begin with so many units of `exact`."""
+    def __init__(self, units: int = 0, ordinary: int = 0) -> None:
+        """Begin with so many units of `exact`, and `ordinary` units of 2**-60."""
         self._units = units
-        self._ordinary = 0
-        """What is not among them yet, in units of 2**-60: prices fit, and short numbers add up sooner."""
+        self._ordinary = ordinary
+        """Prices fit, and short numbers add up sooner."""
 
     def add_value(self, value: float, times: int = 1) -> None:
         """Add a finite double, `times` times."""
@@ -60,8 +60,8 @@ class ExactSum:
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
-    def __reduce__(self) -> tuple[type[ExactSum], tuple[int]]:
-        return ExactSum, (self.units,)
+    def __reduce__(self) -> tuple[type[ExactSum], tuple[int, int]]:
+        return ExactSum, (self._units, self._ordinary)
 
 
 def exact(value: float) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_fn_api_pb2
+from apache_beam.runners.portability import local_job_service
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.runners.worker import data_plane, sdk_worker_main
 from google.protobuf import json_format, text_format
@@ -29,10 +30,10 @@ _ended: list[str] = []
 
 
 def prepare() -> None:
-    """Let the workers of coming runs be forked. Elsewhere than on Linux, Beam's own way is left in place."""
+    """Let the workers of the coming run be forked. Elsewhere than on Linux, Beam's own way stays."""
     _ended.clear()
+    _say_only_news()
     if fork_server.start() is not None:
-        _say_only_news()
         register = worker_handlers.WorkerHandler.register_environment
         register(python_urns.SUBPROCESS_SDK, bytes)(_ForkedWorkerHandler)
 
@@ -107,7 +108,7 @@ def _work(environment: Mapping[str, str]) -> None:
 
 def _say_only_news() -> None:
     threading.excepthook = _no_broken_stream
-    for talkative in (sdk_worker_main, data_plane, worker_handlers):
+    for talkative in (sdk_worker_main, data_plane, worker_handlers, local_job_service):
         logging.getLogger(talkative.__name__).addFilter(_is_news)
 
 

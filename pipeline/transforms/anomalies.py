@@ -18,8 +18,10 @@ from pipeline.anomalies.settings import AnomalySettings
 from pipeline.anomalies.verdicts import Expectation, Verdicts
 from pipeline.chunks import Chunk
 from pipeline.clock import now_us
+from pipeline.packing import pack
 from pipeline.transforms.observations import (
     Observation,
+    PackedWindows,
     assemble,
     judge_of,
     observe_ledger,
@@ -71,7 +73,8 @@ class DetectAnomalies(beam.PTransform):
         )
         keyed = observed | "AllObserved" >> beam.Flatten()  # (key, Observation)
         if self.settings.all_at_once:
-            keyed = keyed | "GroupByKey" >> beam.GroupByKey()
+            packed = beam.ParDo(_Pack()).with_output_types(tuple[str, tuple[int, bytes]])
+            keyed = keyed | "Pack" >> packed | "GroupByKey" >> beam.GroupByKey()
             judge: beam.DoFn = _JudgeAll(self.settings)
         else:
             judge = _JudgeInOrder(self.settings)
@@ -114,16 +117,26 @@ def _give_out(verdicts: Iterable[Verdicts]) -> Iterator[list[Alert] | TaggedOutp
         yield TaggedOutput(EXPECTATIONS, expectations)
 
 
+class _Pack(beam.DoFn):
+    """What is known of all windows of a key waits in one place."""
+
+    def process(self, keyed: tuple[str, Observation]) -> Iterator[tuple[str, tuple[int, bytes]]]:
+        key, observation = keyed
+        yield key, (observation.window_start_us, pack(observation))
+
+
 class _JudgeAll(beam.DoFn):
     """A timer for each window would cost a turn of the runner each."""
 
     def __init__(self, settings: AnomalySettings) -> None:
         self.settings = settings
 
-    def process(self, element: tuple[str, Iterable[Observation]]) -> Iterator[list[Alert] | TaggedOutput]:
+    def process(
+        self, element: tuple[str, Iterable[tuple[int, bytes]]]
+    ) -> Iterator[list[Alert] | TaggedOutput]:
         key, observations = element
         in_order = judge_of(key, self.settings)
-        yield from _give_out(in_order.advance(assemble(key, observations)))
+        yield from _give_out(in_order.advance(PackedWindows(key, observations)))
 
 
 class _JudgeInOrder(beam.DoFn):

@@ -13,7 +13,8 @@ from pipeline.elements import DeadLetter, Event
 class MessageIds(beam.PTransform):
     """The messages behind events and dead letters.
 
-    Input: list[Event] or list[DeadLetter]. Output: list[str], message ids.
+    Input: list[Event] or list[DeadLetter]. Output: list[str], message ids; none of a message from a file, of
+    which nobody waits to hear.
     """
 
     def expand(self, elements: beam.PCollection) -> beam.PCollection:
@@ -22,6 +23,7 @@ class MessageIds(beam.PTransform):
 
 class _TakeIds(beam.DoFn):
     def process(self, elements: list[Event | DeadLetter]) -> Iterator[list[str]]:
-        ids = [each.message.message_id for each in elements if each.message.message_id is not None]
+        messages = [each.message for each in elements if each.message.file is None]
+        ids = [message.message_id for message in messages if message.message_id is not None]
         if ids:
             yield ids

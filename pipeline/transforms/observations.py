@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pipeline.anomalies.in_order import InOrder, Judge
@@ -11,6 +11,7 @@ from pipeline.anomalies.orders import NO_ORDERS, OrderJudge, OrderWindow
 from pipeline.anomalies.settings import AnomalySettings
 from pipeline.anomalies.stock import Moves
 from pipeline.anomalies.warehouses import WarehousesJudge, bucket_of
+from pipeline.packing import unpack
 from pipeline.rows import content_id
 from pipeline.transforms.windowed_sums import Revision
 
@@ -77,6 +78,25 @@ def assemble(key: str, observations: Iterable[Observation]) -> dict[int, Any]:
         else:
             windows[start_us] = observed
     return windows
+
+
+class PackedWindows(Mapping[int, Any]):
+    """What `assemble` gives of (window start in µs, packed Observation); each is unpacked when asked for."""
+
+    def __init__(self, key: str, observations: Iterable[tuple[int, bytes]]) -> None:
+        self._key = key
+        self._packed: dict[int, list[bytes]] = {}
+        for start_us, packed in observations:
+            self._packed.setdefault(start_us, []).append(packed)
+
+    def __getitem__(self, start_us: int) -> Any:
+        return assemble(self._key, map(unpack, self._packed[start_us]))[start_us]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
 
 
 def _add(movements: dict[str, dict[str, Moves]], others: dict[str, dict[str, Moves]]) -> None:

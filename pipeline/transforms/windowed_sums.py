@@ -1,19 +1,26 @@
 """Adding up partial sums per window, in deltas and revisions.
 
-A run over files has one pane and nothing to wait for: there the window is part of the key. With windows of
-Beam's the runner's time per window grows with their number, so that a backfill of months would never end.
+A run over files has one pane and nothing to wait for: there the window is part of the key, and sums are
+packed. With windows of Beam's the runner's time per window grows with their number, so that a backfill of
+months would never end; and all its windows are open at once, so that they would not fit into memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple, Protocol, Self
 
 import apache_beam as beam
 from apache_beam.transforms.window import IntervalWindow, TimestampedValue
 from apache_beam.utils.windowed_value import PaneInfo
 
+from pipeline.packing import pack, unpack
 from pipeline.windows import PANE_TIMINGS, beam_timestamp, into_deltas, into_revisions, window_start_us
+
+MOST_PACKED = 4
+"""Sums of one window and group that wait, packed, to be added up: files are in order, and few chunks meet in
+a window."""
 
 
 class Sum(Protocol):
@@ -48,7 +55,7 @@ class AddUpDeltas(beam.PTransform):
 
     Input: WindowPartials.
     Output: (group, {part: Sum}), windowed; `pane_seconds` in s of processing time. Not `early`: nothing
-    before the watermark passes. Without `pane_seconds`: ((group, window start in µs), {part: Sum}).
+    before the watermark passes. Without `pane_seconds`: ((group, window start in µs), packed {part: Sum}).
     """
 
     def __init__(
@@ -67,8 +74,8 @@ class AddUpDeltas(beam.PTransform):
 
     def expand(self, partials: beam.PCollection) -> beam.PCollection:
         if self.pane_seconds is None:
-            keyed = beam.ParDo(_KeyByWindow()).with_output_types(tuple[tuple[str, int], dict[str, Any]])
-            return partials | "KeyByWindow" >> keyed | "AddUp" >> beam.CombinePerKey(AddUpParts())
+            keyed = beam.ParDo(_KeyByWindow()).with_output_types(tuple[tuple[str, int], bytes])
+            return partials | "KeyByWindow" >> keyed | "AddUp" >> beam.CombinePerKey(AddUpPacked())
         return (
             partials
             | "StampWithWindow"
@@ -99,8 +106,8 @@ class Revise(beam.PTransform):
         if not self.in_panes:
             if self.window_seconds != self.delta_seconds:  # else the only delta of a window is the whole
                 widened = beam.ParDo(_WidenWindow(self.window_seconds))
-                widened = widened.with_output_types(tuple[tuple[str, int], dict[str, Any]])
-                deltas = deltas | "WidenWindow" >> widened | "AddUp" >> beam.CombinePerKey(AddUpParts())
+                widened = widened.with_output_types(tuple[tuple[str, int], bytes])
+                deltas = deltas | "WidenWindow" >> widened | "AddUp" >> beam.CombinePerKey(AddUpPacked())
             return deltas | "NameWhole" >> beam.ParDo(_NameWhole(self.window_seconds))
         return (
             deltas
@@ -144,34 +151,54 @@ class AddUpParts(beam.CombineFn):
         return accumulator
 
 
+class AddUpPacked(beam.CombineFn):
+    """Adds up packed {part: Sum}. They stay packed, as long as there are few."""
+
+    def create_accumulator(self) -> list[bytes]:
+        return []
+
+    def add_input(self, accumulator: list[bytes], packed: bytes) -> list[bytes]:
+        accumulator.append(packed)
+        return accumulator if len(accumulator) <= MOST_PACKED else [self.extract_output(accumulator)]
+
+    def merge_accumulators(self, accumulators: Iterable[list[bytes]]) -> list[bytes]:
+        merged = self.create_accumulator()
+        for packed in chain.from_iterable(accumulators):
+            merged = self.add_input(merged, packed)
+        return merged
+
+    def extract_output(self, accumulator: list[bytes]) -> bytes:
+        if len(accumulator) == 1:
+            return accumulator[0]
+        return pack(AddUpParts().merge_accumulators(map(unpack, accumulator)))
+
+
 class _StampWithWindow(beam.DoFn):
     def process(self, partials: WindowPartials) -> Iterator[TimestampedValue]:
         yield TimestampedValue((partials.group, partials.parts), beam_timestamp(partials.window_start_us))
 
 
 class _KeyByWindow(beam.DoFn):
-    def process(self, partials: WindowPartials) -> Iterator[tuple[tuple[str, int], dict[str, Any]]]:
-        yield (partials.group, partials.window_start_us), partials.parts
+    def process(self, partials: WindowPartials) -> Iterator[tuple[tuple[str, int], bytes]]:
+        yield (partials.group, partials.window_start_us), pack(partials.parts)
 
 
 class _WidenWindow(beam.DoFn):
     def __init__(self, window_seconds: int) -> None:
         self.window_seconds = window_seconds
 
-    def process(
-        self, element: tuple[tuple[str, int], dict[str, Any]]
-    ) -> Iterator[tuple[tuple[str, int], dict[str, Any]]]:
-        (group, start_us), parts = element
-        yield (group, window_start_us(start_us, self.window_seconds)), parts
+    def process(self, element: tuple[tuple[str, int], bytes]) -> Iterator[tuple[tuple[str, int], bytes]]:
+        (group, start_us), packed = element
+        yield (group, window_start_us(start_us, self.window_seconds)), packed
 
 
 class _NameWhole(beam.DoFn):
     def __init__(self, window_seconds: int) -> None:
         self.window_us = window_seconds * 1_000_000
 
-    def process(self, element: tuple[tuple[str, int], dict[str, Any]]) -> Iterator[Revision]:
-        (group, start_us), parts = element
-        yield Revision(start_us, start_us + self.window_us, group, parts, 0, "on_time")
+    def process(self, element: tuple[tuple[str, int], bytes]) -> Iterator[Revision]:
+        (group, start_us), packed = element
+        yield Revision(start_us, start_us + self.window_us, group, unpack(packed), 0, "on_time")
 
 
 class _DropEmpty(beam.DoFn):

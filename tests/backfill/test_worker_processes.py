@@ -45,12 +45,13 @@ def test_several_workers_are_processes_unless_threads_are_asked_for(
     ("flags", "starts"),
     [
         (("--is_backfill",), False),
-        (("--direct_num_workers=1",), False),
-        (("--direct_num_workers=2",), True),
-        (("--direct_num_workers", "2"), True),
+        (("--is_backfill", "--direct_num_workers=1"), False),
+        (("--is_backfill", "--direct_num_workers=2"), True),
+        (("--direct_num_workers", "2", "--is_backfill"), True),
+        (("--direct_num_workers=2",), False),
     ],
 )
-def test_the_process_to_fork_from_is_started_for_several_workers_alone(
+def test_the_process_to_fork_from_is_started_for_several_workers_of_a_backfill_alone(
     monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], starts: bool
 ) -> None:
     started: list[bool] = []

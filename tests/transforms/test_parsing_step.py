@@ -80,3 +80,12 @@ def test_finished_messages_are_those_with_an_id() -> None:
     without_id: RawMessage = replace(GOOD, message_id=None)
     outcome = run_batch([[GOOD, BAD, without_id], [NAMELESS]], finish)
     assert outcome.outputs == {"accepted": [["good"]], "refused": [["bad"]]}
+
+
+def test_of_messages_from_a_file_nobody_waits_to_hear() -> None:
+    from_file: RawMessage = replace(GOOD, file="gs://raw/part-1.jsonl.gz")
+    outcome = run_batch(
+        [[GOOD, from_file]],
+        lambda messages: {"ids": (messages | ParseMessages(ParseSettings())).events | MessageIds()},
+    )
+    assert outcome.outputs == {"ids": [["good"]]}
