@@ -16,10 +16,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from google.cloud.storage import Client as StorageClient
 
 from pipeline.errors import UsageError, in_one_line
-from pipeline.files import InputFile, open_file
+from pipeline.files import InputFile, at_once, open_file
 
-THREADS = 16
-"""Files looked at side by side: hashing lets other threads run, and a bucket answers slowly."""
 PROGRESS_SECONDS = 10.0
 LOGGER = logging.getLogger(__name__)
 
@@ -39,7 +37,7 @@ def take_checksums(files: Collection[InputFile]) -> list[FileToLoad]:
     """
     found: list[FileToLoad] = []
     told = time.monotonic()
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(at_once(file.path for file in files)) as pool:
         for file, md5 in zip(files, pool.map(_md5, files), strict=True):
             found.append(FileToLoad(file, md5))
             if time.monotonic() - told > PROGRESS_SECONDS:

@@ -196,6 +196,11 @@ def _seek_line(file: IO[bytes], start: int) -> int:
     return start - 1 + len(file.readline())
 
 
+def at_once(paths: Iterable[str]) -> int:
+    """How many files to read side by side: objects answer slowly, local files take turns at the cores."""
+    return 16 if any(path.startswith("gs://") for path in paths) else os.cpu_count() or 1
+
+
 def open_file(path: str) -> IO[bytes]:
     """Open a local file or a `gs://` object for reading its bytes as they are."""
     _be_anonymous_towards_an_emulator()

@@ -14,9 +14,9 @@ from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 
 from pipeline.bigquery_client import bigquery_client, table_id
 from pipeline.bigquery_faults import QUERY_ERRORS, BigQueryUnavailable
-from pipeline.checksums import THREADS, FileToLoad, take_checksums
+from pipeline.checksums import FileToLoad, take_checksums
 from pipeline.errors import UsageError, in_one_line
-from pipeline.files import InputFile, open_file
+from pipeline.files import InputFile, at_once, open_file
 from pipeline.rows import Run
 from pipeline.tables import TABLES_FOLDER, Tables
 
@@ -170,8 +170,9 @@ def _lake_loads(root: str) -> Iterator[EarlierLoad]:
     pattern = f"{root}/{TABLES_FOLDER}/{LOAD_METADATA}/*.jsonl"
     try:
         (match,) = FileSystems.match([pattern])
-        with ThreadPoolExecutor(THREADS) as pool:
-            contents = list(pool.map(_read, [each.path for each in match.metadata_list]))
+        paths = [each.path for each in match.metadata_list]
+        with ThreadPoolExecutor(at_once(paths)) as pool:
+            contents = list(pool.map(_read, paths))
     except Exception as error:  # every file system has errors of its own
         raise UsageError(f"--output_bucket: {pattern} cannot be read: {in_one_line(error)}") from error
     for line in b"".join(contents).splitlines():

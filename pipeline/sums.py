@@ -16,7 +16,7 @@ SKETCH_HASHES = 1_024
 RECENT_HASHES = 32
 """What a sum of sums keeps unpacked: few enough for memory, enough for packing not to be felt."""
 _HASH_SPACE = 1 << 64
-_NO_HASHES = np.zeros(0, np.uint64)
+_MOST_APART = 8
 
 
 class ExactSum:
@@ -78,10 +78,12 @@ class DistinctCount:
     dimension has some.
     """
 
-    __slots__ = ("overflowed", "packed", "recent")
+    __slots__ = ("apart", "overflowed", "packed", "recent")
 
     def __init__(self, packed: bytes = b"", overflowed: bool = False) -> None:
         self.packed = np.frombuffer(packed, np.uint64)
+        self.apart: list[NDArray[np.uint64]] = []
+        """What others have packed: they are put together several at a time."""
         self.recent: set[int] = set()
         self.overflowed = overflowed
 
@@ -95,8 +97,11 @@ class DistinctCount:
         """Count everything another one has counted; more than `keep_recent` new hashes are packed."""
         self.overflowed |= other.overflowed
         self.recent |= other.recent
-        if len(other.packed) or len(self.recent) > keep_recent:
-            self._pack(other.packed)
+        self.apart += other.apart
+        if len(other.packed):
+            self.apart.append(other.packed)
+        if len(self.apart) > _MOST_APART or len(self.recent) > keep_recent:
+            self._pack()
 
     def value(self) -> int:
         """The count."""
@@ -105,12 +110,19 @@ class DistinctCount:
             return len(self.packed)
         return round((SKETCH_HASHES - 1) * _HASH_SPACE / int(self.packed[SKETCH_HASHES - 1]))
 
-    def _pack(self, others: NDArray[np.uint64] = _NO_HASHES) -> None:
-        if not self.recent and not len(others):
+    def _pack(self) -> None:
+        if not self.recent and not self.apart:
             return
         recent = np.fromiter(self.recent, np.uint64, len(self.recent))
+        hashes = np.concatenate((self.packed, recent, *self.apart))
+        hashes.sort()
+        if len(recent) < len(hashes):
+            first = np.ones(len(hashes), np.bool_)
+            np.not_equal(hashes[1:], hashes[:-1], out=first[1:])
+            hashes = hashes[first]
+        self.packed = hashes
         self.recent.clear()
-        self.packed = np.unique(np.concatenate((self.packed, recent, others)))
+        self.apart.clear()
         if len(self.packed) > 2 * SKETCH_HASHES:
             self.packed = self.packed[:SKETCH_HASHES].copy()
             self.overflowed = True

@@ -85,7 +85,8 @@ class _RecordRule:
     def faults(self, record: dict[str, Any], path: str, owner: str) -> Iterator[Fault]:
         for name, rule in self.rules.items():
             if name in record:
-                yield from rule.faults(record[name], f"{path}/{name}")
+                if not rule.accepts(record[name]):
+                    yield from rule.faults(record[name], f"{path}/{name}")
             elif rule.required:
                 message = f"{owner} lacks {name}, which is required."
                 yield Fault(MissingField, ContractError(f"{path}/{name}", "required", message))
@@ -130,6 +131,12 @@ class _ColumnRule:
         self._quiet = quiet
         self._types = _PYTHON_TYPES[column.type]
         self._values = value_validator(table, column) if column.type not in ("RECORD", "TIMESTAMP") else None
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value surely has no fault, as most even of a refused event; False decides nothing."""
+        if self._values is None or self.column.mode == "REPEATED":
+            return False
+        return type(value) in self._types and self._values.is_valid(value)
 
     def faults(self, value: Any, path: str) -> Iterator[Fault]:
         if self.column.mode != "REPEATED":

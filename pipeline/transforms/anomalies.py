@@ -66,15 +66,15 @@ class DetectAnomalies(beam.PTransform):
         self.settings = settings
 
     def expand(self, metrics: Metrics) -> AnomalyOutputs:
+        all_at_once = self.settings.all_at_once
         observed = (
-            metrics.orders | "ObserveOrders" >> _Observe(observe_orders),
-            metrics.ledger | "ObserveLedger" >> _Observe(observe_ledger),
-            metrics.stock | "ObserveStock" >> _Observe(observe_stock),
+            metrics.orders | "ObserveOrders" >> _Observe(observe_orders, packed=all_at_once),
+            metrics.ledger | "ObserveLedger" >> _Observe(observe_ledger, packed=all_at_once),
+            metrics.stock | "ObserveStock" >> _Observe(observe_stock, packed=all_at_once),
         )
-        keyed = observed | "AllObserved" >> beam.Flatten()  # (key, Observation)
-        if self.settings.all_at_once:
-            packed = beam.ParDo(_Pack()).with_output_types(tuple[str, tuple[int, bytes]])
-            keyed = keyed | "Pack" >> packed | "GroupByKey" >> beam.GroupByKey()
+        keyed = observed | "AllObserved" >> beam.Flatten()  # (key, Observation), packed if all at once
+        if all_at_once:
+            keyed = keyed | "GroupByKey" >> beam.GroupByKey()
             judge: beam.DoFn = _JudgeAll(self.settings)
         else:
             judge = _JudgeInOrder(self.settings)
@@ -84,15 +84,19 @@ class DetectAnomalies(beam.PTransform):
 
 
 class _Observe(beam.PTransform):
-    """Input: Revision. Output: (key, Observation), all in one window."""
+    """Input: Revision. Output: (key, Observation) in one window; if `packed`, (key, (start in µs, bytes))."""
 
-    def __init__(self, observe: Observe) -> None:
+    def __init__(self, observe: Observe, *, packed: bool) -> None:
         super().__init__()
         self.observe = observe
+        self.packed = packed
 
     def expand(self, revisions: beam.PCollection) -> beam.PCollection:
         take = beam.ParDo(_Take(self.observe)).with_output_types(tuple[str, Observation])
-        return revisions | "Take" >> take | "InOneWindow" >> beam.WindowInto(GlobalWindows())
+        taken = revisions | "Take" >> take | "InOneWindow" >> beam.WindowInto(GlobalWindows())
+        if not self.packed:
+            return taken
+        return taken | "Pack" >> beam.ParDo(_Pack()).with_output_types(tuple[str, tuple[int, bytes]])
 
 
 class _Take(beam.DoFn):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -281,6 +282,6 @@ class _Publish(beam.DoFn):
                 self.settings.topic,
                 [dead_letter_message(letter, payload_uri(letter, self.settings.root)) for letter in letters],
             )
-        for letter in letters:
-            Metrics.counter("dead_letters", letter.reason).inc()
+        for reason, number in Counter([letter.reason for letter in letters]).items():
+            Metrics.counter("dead_letters", reason).inc(number)
         yield letters

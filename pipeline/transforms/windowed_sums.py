@@ -18,7 +18,7 @@ from apache_beam.utils.windowed_value import PaneInfo
 from pipeline.packing import pack, unpack
 from pipeline.windows import PANE_TIMINGS, beam_timestamp, into_deltas, into_revisions, window_start_us
 
-MOST_PACKED = 4
+MOST_PACKED = 8
 """Sums of one window and group that wait, packed, to be added up: files are in order, and few chunks meet in
 a window."""
 
