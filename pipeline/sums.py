@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +138,7 @@ class DistinctCount:
         return DistinctCount, (self.packed.tobytes(), self.overflowed)
 
 
+@lru_cache(maxsize=16_384)  # who has ordered comes again: to pay, to send it back, for more
 def distinct_hash(value: str) -> int:
     """64 evenly spread bits of a value, the same in every process."""
     return int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8).digest(), "big")
