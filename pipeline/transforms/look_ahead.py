@@ -104,26 +104,25 @@ class _TakeFingerprints(beam.DoFn):
 
     def process(self, numbered: tuple[int, ByteRange]) -> Iterator[tuple[int, bytes]]:
         number, byte_range = numbered
-        for first, fingerprints, places in _fingerprints(byte_range):
-            found = np.array(fingerprints, np.uint64)
+        for first, found, places in _fingerprints(byte_range):
             buckets = found % np.uint64(self.buckets)
-            found = found << np.uint64(PLACE_BITS) | (np.array(places, np.uint64) - np.uint64(first))
+            found = found << np.uint64(PLACE_BITS) | places
             head = _HEAD.pack(number, first)
             for bucket in range(self.buckets):
                 yield bucket, head + found[buckets == bucket].tobytes()
         self.counter.add(AHEAD, byte_range.end - byte_range.start)
 
 
-def _fingerprints(byte_range: ByteRange) -> Iterator[tuple[int, list[int], list[int]]]:
-    """(first place, fingerprints, places) of each block."""
+def _fingerprints(byte_range: ByteRange) -> Iterator[tuple[int, NDArray[np.uint64], NDArray[np.uint64]]]:
+    """(first place, fingerprints, their places from the first) of each block."""
     if not byte_range.path.endswith(AVRO):
         for offset, data in read_blocks(byte_range):
-            yield offset, *fingerprints_of_lines(data, offset)
+            yield offset, *fingerprints_of_lines(data)
         return
     for first, messages in read_records(byte_range.path):
-        found = [(fingerprint_of_message(each), place) for place, each in enumerate(messages, first)]
-        known = [(number, place) for number, place in found if number is not None]
-        yield first, [number for number, _ in known], [place for _, place in known]
+        found = [(fingerprint_of_message(each), place) for place, each in enumerate(messages)]
+        known = np.array([each for each in found if each[0] is not None], np.uint64).reshape(-1, 2)
+        yield first, known[:, 0], known[:, 1]
 
 
 class _FindRepeats(beam.DoFn):
