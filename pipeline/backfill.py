@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 from apache_beam.runners.runner import PipelineResult
 from google.api_core.exceptions import GoogleAPIError
@@ -56,7 +57,8 @@ def run_backfill(job: Job) -> int:
     with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
         counter = ReadCounter(folder)
         try:
-            with Progress(BackfillFigures(counter, all_bytes)), chunk_memory.giving_back():
+            giving_back = chunk_memory.giving_back() if job.worker_processes else nullcontext()
+            with Progress(BackfillFigures(counter, all_bytes)), giving_back:
                 counters = _run(job, plan, chosen, counter)
         except KeyboardInterrupt:
             print(STOPPED, file=sys.stderr)
