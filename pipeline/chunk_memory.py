@@ -12,6 +12,7 @@ import pyarrow as pa
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT_BYTES = 32_000_000
+_GIVEN_BACK_BYTES = 1_000_000
 _GIVE_BACK_SECONDS = 0.5
 
 
@@ -44,7 +45,9 @@ def collect() -> None:
 
 
 def give_back() -> None:
-    """Give back what is free: between the parts of a run, since what one needs the next does not."""
+    """Give back what is free, and keep no more: what one part of a run needs the next does not."""
+    _set(_M_TRIM_THRESHOLD, _GIVEN_BACK_BYTES)
+    _set(_M_MMAP_THRESHOLD, _GIVEN_BACK_BYTES)
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
 

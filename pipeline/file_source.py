@@ -103,7 +103,7 @@ class _ReadRange(beam.DoFn):
         self.parse = parse
         self.counter = counter
 
-    def setup(self) -> None:
+    def start_bundle(self) -> None:
         chunk_memory.settle()
 
     def process(self, element: tuple[int, dict[str, Iterable[Any]]]) -> Iterator[object]:
