@@ -91,11 +91,11 @@ def parse_job(argv: Sequence[str]) -> Job:
         reads = "files"
     if reads == "live" and not on_one_machine:
         raise UsageError(f"--pubsub_read=live reads on one machine only, not with --runner={runner}.")
+    worker_processes = False
     if on_one_machine:
         beam_args = _without_runner(beam_args)
         if reads == "files":
-            beam_args = _in_processes(beam_args)
-    direct = PipelineOptions(beam_args).view_as(DirectOptions)
+            beam_args, worker_processes = _in_processes(beam_args)
     buckets = flags.dedup_buckets or (8 if on_one_machine else 256)
     return Job(
         reads,
@@ -109,7 +109,7 @@ def parse_job(argv: Sequence[str]) -> Job:
             flags.stop_when_idle_seconds,
             flags.stats_path,
         ),
-        on_one_machine and direct.direct_running_mode == _SEVERAL,
+        worker_processes,
         beam_args,
     )
 
@@ -120,12 +120,15 @@ def _without_runner(beam_args: Sequence[str]) -> list[str]:
     return parser.parse_known_args(list(beam_args))[1]
 
 
-def _in_processes(beam_args: list[str]) -> list[str]:
-    """Let several workers be processes, unless threads are asked for, which Python runs one at a time."""
+def _in_processes(beam_args: list[str]) -> tuple[list[str], bool]:
+    """(flags, whether workers are processes): several are, unless threads are asked for.
+
+    Python runs threads one at a time.
+    """
     direct = PipelineOptions(beam_args).view_as(DirectOptions)
     if direct.direct_num_workers == 1 or direct.direct_running_mode != "in_memory":
-        return beam_args
-    return [*beam_args, f"--direct_running_mode={_SEVERAL}"]
+        return beam_args, direct.direct_running_mode == _SEVERAL
+    return [*beam_args, f"--direct_running_mode={_SEVERAL}"], True
 
 
 def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettings:
@@ -167,7 +170,6 @@ def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettin
             flags.lake_shards,
             ALONE_FROM_ROWS if flags.is_backfill else None,
             flags.schemas_path,
-            names_messages=not flags.is_backfill,
         ),
         summarize=SummarizeSettings(flags.order_window_seconds, pane_seconds, flags.allowed_lateness_seconds),
         ledger=LedgerSettings(flags.quality_window_seconds, pane_seconds, flags.ledger_lateness_seconds),

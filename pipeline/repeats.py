@@ -54,8 +54,7 @@ def fingerprints_of_lines(data: bytes) -> tuple[NDArray[np.uint64], NDArray[np.u
         event_id = _id_in_plain_envelope(line) or _id_in_line(line)
         has_id[number] = event_id is not None
         ids[number] = event_id or b""
-    fingerprints = [crc32(event_id) | (crc_hqx(event_id, 0) & 0xFF) << 32 for event_id in ids]
-    return np.array(fingerprints, np.uint64)[has_id], starts.astype(np.uint64)[has_id]
+    return np.array(list(map(fingerprint, ids)), np.uint64)[has_id], starts.astype(np.uint64)[has_id]
 
 
 def fingerprint_of_message(message: RawMessage) -> int | None:

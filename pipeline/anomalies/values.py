@@ -40,8 +40,7 @@ class OrderValues:
         """Count one order."""
         bucket = bucket_of(value)
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
-        if len(self.largest) < LARGEST_KEPT or value >= self.largest[-1][0]:
-            self._keep((value, order_id))
+        self._keep((value, order_id))
 
     def add(self, other: OrderValues) -> None:
         """Count what another one has counted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 
@@ -13,17 +13,21 @@ from pipeline.elements import DeadLetter, Event
 class MessageIds(beam.PTransform):
     """The messages behind events and dead letters.
 
-    Input: list[Event] or list[DeadLetter]. Output: list[str], message ids; none of a message from a file, of
-    which nobody waits to hear.
+    Input: list[Event] or list[DeadLetter]. Output: list[str], as `message_ids` gives them, none empty.
     """
 
     def expand(self, elements: beam.PCollection) -> beam.PCollection:
         return elements | "TakeIds" >> beam.ParDo(_TakeIds()).with_output_types(Chunk)
 
 
+def message_ids(elements: Iterable[Event | DeadLetter]) -> list[str]:
+    """The ids of the messages behind them; none of a message from a file, of which nobody waits to hear."""
+    messages = [each.message for each in elements if each.message.file is None]
+    return [message.message_id for message in messages if message.message_id is not None]
+
+
 class _TakeIds(beam.DoFn):
     def process(self, elements: list[Event | DeadLetter]) -> Iterator[list[str]]:
-        messages = [each.message for each in elements if each.message.file is None]
-        ids = [message.message_id for message in messages if message.message_id is not None]
+        ids = message_ids(elements)
         if ids:
             yield ids

@@ -26,6 +26,7 @@ from pipeline.contract_rules import PIPELINE_COLUMNS
 from pipeline.elements import Event
 from pipeline.objects import write_object
 from pipeline.rfc3339 import MIN_US, format_rfc3339
+from pipeline.transforms.finishing import message_ids
 from pipeline.windows import beam_timestamp, into_deltas
 
 HOUR_US = 3_600_000_000
@@ -47,8 +48,6 @@ class LakeSettings(NamedTuple):
     alone_from_rows: int | None = None
     """A chunk that brings so many rows for one file becomes a file of its own. None: none does."""
     schemas_path: str | None = None
-    names_messages: bool = True
-    """Whether somebody waits to hear which messages are in a finished file."""
 
 
 class LakePart(NamedTuple):
@@ -62,7 +61,7 @@ class LakePart(NamedTuple):
     processed_at_us: list[int]
     are_late: list[bool]
     message_ids: list[str]
-    """Of those that have one, if somebody waits for them."""
+    """See pipeline.transforms.finishing.message_ids."""
 
 
 class WriteLake(beam.PTransform):
@@ -72,7 +71,7 @@ class WriteLake(beam.PTransform):
     bundle writes the same file again and no pane overwrites another.
 
     Input: list[Event].
-    Output: list[str], for each finished file the message ids of its events; none if not `names_messages`.
+    Output: list[str], for each finished file the ids of its messages, as `message_ids` gives them.
     """
 
     def __init__(self, settings: LakeSettings) -> None:
@@ -137,12 +136,11 @@ def partition(events: Iterable[Event], settings: LakeSettings) -> dict[_Place, L
         if group is None:
             group = groups[place] = []
         group.append(event)
-    return {_Place(*place): lake_part(group, settings.names_messages) for place, group in groups.items()}
+    return {_Place(*place): lake_part(group) for place, group in groups.items()}
 
 
-def lake_part(events: list[Event], names_messages: bool = False) -> LakePart:
+def lake_part(events: list[Event]) -> LakePart:
     """Events of one type as they stand in a file."""
-    ids = [event.message.message_id for event in events] if names_messages else ()
     return LakePart(
         [event.columns for event in events],
         [event.event_id for event in events],
@@ -150,7 +148,7 @@ def lake_part(events: list[Event], names_messages: bool = False) -> LakePart:
         [event.publish_time_us for event in events],
         [event.processed_at_us for event in events],
         [event.is_late for event in events],
-        [message_id for message_id in ids if message_id is not None],
+        message_ids(events),
     )
 
 

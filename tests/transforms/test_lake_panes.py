@@ -98,8 +98,8 @@ def test_a_repeated_bundle_writes_the_same_file_again(tmp_path: Path) -> None:
     window = IntervalWindow(at(0) // 10**6, at(60) // 10**6)
     pane = PaneInfo(False, False, PaneInfoTiming.ON_TIME, 1, 0)
     for parts in (
-        [lake_part([a, b], names_messages=True)],
-        [lake_part([b], names_messages=True), lake_part([a], names_messages=True)],
+        [lake_part([a, b])],
+        [lake_part([b]), lake_part([a])],
     ):
         (finished,) = write.process((f"{HOUR.removeprefix('processed/')}#0", parts), window, pane)
         assert sorted(finished) == ["m-a", "m-b"]

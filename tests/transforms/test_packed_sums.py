@@ -20,10 +20,13 @@ from tests.transforms.builders import at
 _parts = st.dictionaries(st.sampled_from("abc"), st.builds(Moves, *[st.integers(-9, 9)] * 4), max_size=3)
 
 
-def figures(parts: dict[str, Moves]) -> dict[str, tuple[int, int, int, int]]:
-    return {
-        part: (moves.units, moves.restocked, moves.restocks, moves.wrong_way) for part, moves in parts.items()
-    }
+def plain(value: Any) -> Any:
+    """A value without objects that are equal to themselves alone."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [plain(each) for each in value]
+    return plain(value.__reduce__()[1]) if isinstance(value, Moves | Counts | Histogram) else value
 
 
 @given(st.lists(_parts, min_size=1, max_size=12), st.integers(0, 12))
@@ -39,7 +42,7 @@ def test_packed_sums_come_to_what_plain_ones_do_on_however_many_workers(
             assert len(accumulator) <= MOST_PACKED
         accumulators.append(accumulator)
     total = unpack(packed.extract_output(packed.merge_accumulators(accumulators)))
-    assert figures(total) == figures(AddUpParts().merge_accumulators(chunks))
+    assert plain(total) == plain(AddUpParts().merge_accumulators(chunks))
 
 
 def test_what_many_chunks_bring_to_one_sum_stays_small() -> None:
@@ -54,15 +57,6 @@ def test_what_many_chunks_bring_to_one_sum_stays_small() -> None:
 def test_a_packed_sum_is_small() -> None:
     # A window of a warehouse: what waits is to be bytes, not a hundred bytes a product.
     assert len(pack({f"PROD-{number:05}": Moves(-number) for number in range(300)})) < 300 * 12
-
-
-def plain(value: Any) -> Any:
-    """A value without objects that are equal to themselves alone."""
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, tuple):
-        return [plain(each) for each in value]
-    return plain(value.__reduce__()[1]) if isinstance(value, Moves | Counts | Histogram) else value
 
 
 WAREHOUSES = [{"WH1": {"P1": Moves(1)}}, {"WH2": {"P1": Moves(2)}}]
