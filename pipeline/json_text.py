@@ -44,7 +44,7 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _LEVELS = np.zeros(256, np.int8)
 _LEVELS[list(b"[{")], _LEVELS[list(b"]}")] = 1, -1
-_LONG_INTEGER = re.compile(rb"[0-9]{19}")
+_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _EXACT_IN_A_DOUBLE = 2**53
 
@@ -87,7 +87,7 @@ def read_object(payload: bytes) -> tuple[dict[str, Any], list[Fault]]:
         raise _refused_by_orjson(payload, error) from error
     if not isinstance(value, dict):
         raise _refusal(NotAnObject, f"The payload is {kind_of(value)}; send one JSON object.")
-    if has_no_equal_keys(payload, value) and _LONG_INTEGER.search(payload) is None:
+    if has_no_equal_keys(payload, value) and not _has_long_integer(payload):
         return value, []
     return value, _first_faults(_decode(payload))
 
@@ -100,6 +100,11 @@ def has_no_equal_keys(payload: bytes, value: Any) -> bool:
     """
     text = orjson.dumps(value)
     return text == payload or (text.count(b":") == payload.count(b":") and b"\\u003" not in payload)
+
+
+def _has_long_integer(payload: bytes) -> bool:
+    """Whether 19 digits, as many as 64 bits need, stand in a row somewhere."""
+    return b"0000000000000000000" in payload.translate(_DIGITS_TO_ZERO)  # a quarter of what a search takes
 
 
 def _refuse_other_encodings(payload: bytes) -> None:
@@ -148,7 +153,7 @@ def _decode(payload: bytes) -> Any:
     return json.loads(
         payload.decode("utf-8"),
         object_pairs_hook=_EqualKeys(),
-        parse_int=_integer if _LONG_INTEGER.search(payload) else int,
+        parse_int=_integer if _has_long_integer(payload) else int,
         parse_float=_double,
         parse_constant=_refuse_constant,
     )

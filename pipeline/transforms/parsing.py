@@ -14,7 +14,6 @@ from pipeline.chunks import Chunk
 from pipeline.clock import now_us
 from pipeline.contract import load_contract
 from pipeline.elements import DeadLetter, Event, RawMessage
-from pipeline.errors import Rejected
 from pipeline.parse import Parser
 
 
@@ -61,17 +60,7 @@ def parse_chunk(
     A dead letter without a publish time counts in the ledger at the time of the earliest event beside it, so
     that it counts in the same window whenever it is read.
     """
-    events: list[Event] = []
-    dead_letters: list[DeadLetter] = []
-    for message in messages:
-        try:
-            events.append(parser.parse(message, processed_at_us))
-        except Rejected as refusal:
-            dead_letters.append(
-                DeadLetter(
-                    message, "parse", refusal.reason, refusal.errors, refusal.event_type, processed_at_us
-                )
-            )
+    events, dead_letters = parser.parse_all(messages, processed_at_us)
     if any(letter.message.publish_time_us is None for letter in dead_letters):
         beside_us = min([event.publish_time_us for event in events], default=None)
         dead_letters = [replace(letter, counts_at_us=beside_us) for letter in dead_letters]

@@ -6,17 +6,23 @@ from collections.abc import Callable, Mapping
 
 import apache_beam as beam
 import orjson
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.elements import DeadLetter, RawMessage
+from pipeline.elements import DeadLetter, Event, RawMessage
+from pipeline.errors import Rejected
+from pipeline.parse import Parser
 from pipeline.transforms.finishing import MessageIds
 from pipeline.transforms.parsing import ParseMessages, ParseSettings, parse_chunk
-from tests.contract.messages import PARSER, PROCESSED_US, PUBLISHED_US, good, message, refusal
+from tests.contract.messages import CONTRACT, PARSER, PROCESSED_US, PUBLISHED_US, good, message, refusal
 from tests.transforms.streams import run_batch
 
 GOOD = replace(message(good()), message_id="good")
 BAD = replace(message(b"{"), message_id="bad")
 NAMELESS = replace(message(good(), {"event_id": "e1"}), message_id=None)
+UNEXPECTED = message({**good(), "extra": 1})
+LENIENT = Parser(CONTRACT, unknown_fields="drop")
 
 
 def parse(
@@ -34,6 +40,22 @@ def test_messages_are_split_in_order_and_neighbours_of_bad_ones_unharmed() -> No
         DeadLetter(NAMELESS, "parse", "unknown_event_type", refusal(NAMELESS).errors, None, PROCESSED_US),
     ]
     assert letters[0].message is BAD
+
+
+@given(st.lists(st.sampled_from([GOOD, BAD, NAMELESS, UNEXPECTED]), max_size=12))
+def test_a_chunk_is_read_as_its_messages_are_one_by_one(messages: list[RawMessage]) -> None:
+    """What takes a closer look and is accepted then, as an unexpected field can be, stands in its place."""
+    messages = [replace(each, message_id=str(number)) for number, each in enumerate(messages)]
+    events, letters = LENIENT.parse_all(messages, PROCESSED_US)
+    expected: list[Event] = []
+    refused: list[tuple[RawMessage, str]] = []
+    for each in messages:
+        try:
+            expected.append(LENIENT.parse(each, PROCESSED_US))
+        except Rejected as refusal:
+            refused.append((each, refusal.reason))
+    assert events == expected
+    assert [(letter.message, letter.reason) for letter in letters] == refused
 
 
 def test_each_message_is_in_exactly_one_output() -> None:
