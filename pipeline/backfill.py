@@ -101,6 +101,8 @@ def _run(job: Job, plan: Plan, files: Sequence[InputFile], counter: ReadCounter)
         result = _submit(job, plan, files, counter)
         result.wait_until_finish()
     except (RuntimeError, OSError, GoogleAPIError) as error:  # the runner makes a RuntimeError of most
+        if job.worker_processes and worker_processes.was_interrupted():
+            raise KeyboardInterrupt from error
         ended = worker_processes.untimely_end() if job.worker_processes else None
         raise PipelineError(ended or _last_sentence(str(error))) from error
     return counters_of(result)

@@ -25,8 +25,8 @@ from pipeline import fork_server
 from pipeline.commands import INTERRUPTED, log_to_stderr
 
 _ASK_SECONDS = 0.5
-_ended: list[str] = []
-"""How worker processes of this run have ended before their time."""
+_ended: list[int] = []
+"""The exit codes of this run's worker processes that have ended before their time; -15 for signal 15."""
 
 
 def prepare() -> None:
@@ -42,7 +42,14 @@ def untimely_end() -> str | None:
     """Why a run has failed, if a worker process has ended before its time."""
     if not _ended:
         return None
-    return f"a worker process has ended with {_ended[0]}; if memory is short, use fewer --direct_num_workers."
+    code = _ended[0]
+    ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
+    return f"a worker process has ended with {ended}; if memory is short, use fewer --direct_num_workers."
+
+
+def was_interrupted() -> bool:
+    """Whether an interrupt has ended a worker process: the keyboard sends it to all, one may be first."""
+    return INTERRUPTED in _ended
 
 
 class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):
@@ -84,7 +91,7 @@ class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):
         self._process.join()
         code = self._process.exitcode or 0
         if not self._closed.is_set():
-            _ended.append(f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}")
+            _ended.append(code)
         while not self._closed.wait(_ASK_SECONDS):
             # Not its abort(): what waits for the output of a bundle does not look there.
             waiting = self.control_conn._futures_by_id

@@ -147,6 +147,17 @@ def test_an_interrupt_from_the_keyboard_ends_all_processes_with_one_sentence(
 
 
 @pytest.mark.slow
+def test_an_interrupt_that_a_worker_alone_has_noticed_so_far_ends_the_run_like_any(
+    running: subprocess.Popen[str],
+) -> None:
+    os.kill(descendants(running.pid)[-1], signal.SIGINT)
+    assert lines_said(running) == [
+        "stopped: no file counts as loaded; start it again, and it ends in the same tables."
+    ]
+    assert running.returncode == 130
+
+
+@pytest.mark.slow
 def test_no_worker_outlives_the_run_that_was_killed(running: subprocess.Popen[str]) -> None:
     pids = descendants(running.pid)
     assert len(pids) >= 3
