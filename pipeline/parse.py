@@ -113,28 +113,26 @@ class Parser:
     ) -> tuple[list[Event], list[DeadLetter]]:
         """Return what `parse` makes of each message, and a letter for each that it refuses, in order.
 
-        What takes a closer look waits until the others are read: in turns, the quick way and the thorough one
-        push each other out of the processor's caches.
+        What takes a closer look waits until the others are read: in turns, each way slows the other down.
         """
-        events: list[Event] = []
+        events: list[Event | None] = []
         unread: list[tuple[int, RawMessage]] = []
         for message in messages:
             read = self._read_quickly(message)
             if read is None:
                 unread.append((len(events), message))
-            else:
-                events.append(self._event(read, message, processed_at_us))
+            events.append(None if read is None else self._event(read, message, processed_at_us))
         dead_letters: list[DeadLetter] = []
-        for place, message in reversed(unread):  # from behind, a place does not move before its turn
+        for place, message in unread:
             try:
-                events.insert(place, self._event(self._judge(message), message, processed_at_us))
+                events[place] = self._event(self._judge(message), message, processed_at_us)
             except Rejected as refusal:
                 dead_letters.append(
                     DeadLetter(
                         message, "parse", refusal.reason, refusal.errors, refusal.event_type, processed_at_us
                     )
                 )
-        return events, dead_letters[::-1]
+        return [event for event in events if event is not None], dead_letters
 
     def _event(self, read: ValidEvent, message: RawMessage, processed_at_us: int) -> Event:
         table, event_id, version, event_time_us, columns = read

@@ -52,8 +52,8 @@ def test_a_chunk_is_read_as_its_messages_are_one_by_one(messages: list[RawMessag
     for each in messages:
         try:
             expected.append(LENIENT.parse(each, PROCESSED_US))
-        except Rejected as refusal:
-            refused.append((each, refusal.reason))
+        except Rejected as rejected:
+            refused.append((each, rejected.reason))
     assert events == expected
     assert [(letter.message, letter.reason) for letter in letters] == refused
 
