@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import fastavro
 
-from pipeline.elements import RawMessage
+from pipeline.elements import ByteRange, RawMessage
 from pipeline.errors import PipelineError, UsageError, in_one_line
 from pipeline.rfc3339 import MAX_US, MIN_US
 
@@ -55,18 +55,18 @@ def check_avro(path: str, file: IO[bytes]) -> None:
         raise UsageError(f"--input_path: {error}.") from error
 
 
-def read_avro(path: str, file: IO[bytes], chunk_bytes: int) -> Iterator[list[RawMessage]]:
+def read_avro(whole: ByteRange, file: IO[bytes], chunk_bytes: int) -> Iterator[list[RawMessage]]:
     """The messages of a file, in chunks of about `chunk_bytes` of payload.
 
     A file written without metadata holds payloads alone: no attributes and no publish time, and the
     message id is `path:number`, counted from 0, as for a plain line.
     Raises AvroFileError, or what `file` raises if it cannot be read.
     """
-    records = _open(path, file)
+    records = _open(whole.path, file)
     chunk: list[RawMessage] = []
     bytes_in_chunk = number = 0
-    while (record := _next_record(path, records)) is not None:
-        chunk.append(_message(path, number, record))
+    while (record := _next_record(whole.path, records)) is not None:
+        chunk.append(_message(whole, number, record))
         number += 1
         bytes_in_chunk += len(chunk[-1].payload) + _MESSAGE_BYTES
         if bytes_in_chunk >= chunk_bytes:
@@ -101,20 +101,22 @@ def _next_record(path: str, records: Iterator[Any]) -> dict[str, Any] | None:
     return record
 
 
-def _message(path: str, number: int, record: dict[str, Any]) -> RawMessage:
+def _message(whole: ByteRange, number: int, record: dict[str, Any]) -> RawMessage:
     data = record["data"] or b""
     message_id = record.get("message_id")
     published = record.get("publish_time")
     if isinstance(published, datetime):
         published = (published - _EPOCH) // _MICROSECOND
     elif published is not None and not MIN_US <= published <= MAX_US:
-        raise AvroFileError(f"{path}: the publish_time of record {number} is not in the years 0001 to 9999")
+        raise AvroFileError(
+            f"{whole.path}: the publish_time of record {number} is not in the years 0001 to 9999"
+        )
     return RawMessage(
         data if isinstance(data, bytes) else data.encode(),
         record.get("attributes") or {},
-        f"{path}:{number}" if message_id is None else message_id,
+        f"{whole.path}:{number}" if message_id is None else message_id,
         published,
-        path,
+        whole,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from msgspec import Struct
 from orjson import dumps
@@ -22,6 +23,14 @@ REPLAYED_STAGE = "replayed_stage"
 refused it and how often it has been replayed. Each value lets the event past de-duplication once."""
 
 
+class ByteRange(NamedTuple):
+    """The lines of a file that begin within [start, end)."""
+
+    path: str
+    start: int
+    end: int
+
+
 class RawMessage(Struct, frozen=True, gc=False):
     """A message as it was delivered: the seam between the readers and everything else."""
 
@@ -31,8 +40,8 @@ class RawMessage(Struct, frozen=True, gc=False):
     """Pub/Sub's id, or None where a file does not say."""
     publish_time_us: int | None
     """When it entered Pub/Sub, or None where a file does not say."""
-    file: str | None = None
-    """The file it was read from; None if it came from Pub/Sub."""
+    read_from: ByteRange | None = None
+    """What it was read from; None if it came from Pub/Sub."""
 
 
 class Event(Struct, frozen=True, gc=False):

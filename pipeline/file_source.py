@@ -12,7 +12,8 @@ from apache_beam.transforms.window import TimestampedValue
 from pipeline import chunk_memory
 from pipeline.chunks import Chunk
 from pipeline.clock import now_us
-from pipeline.files import ByteRange, read_chunks
+from pipeline.elements import ByteRange
+from pipeline.files import read_chunks
 from pipeline.loads import Loads
 from pipeline.read_counter import LOADED, ReadCounter
 from pipeline.source import DeduplicateSettings, Source

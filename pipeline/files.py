@@ -14,7 +14,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.avro_files import check_avro, read_avro
-from pipeline.elements import RawMessage
+from pipeline.elements import ByteRange, RawMessage
 from pipeline.errors import PipelineError, UsageError, in_one_line
 from pipeline.lines import read_message_at, read_messages
 
@@ -33,14 +33,6 @@ class InputFile(NamedTuple):
     path: str
     size: int
     """In bytes, as it lies there."""
-
-
-class ByteRange(NamedTuple):
-    """The lines of a file that begin within [start, end)."""
-
-    path: str
-    start: int
-    end: int
 
 
 class Block(NamedTuple):
@@ -114,11 +106,10 @@ def read_chunks(byte_range: ByteRange, apart: Collection[int] = ()) -> Iterator[
     A place is the offset of a line, or in an Avro file the number of a record.
     Raises FileDamaged, AvroFileError, or OSError if the file cannot be read.
     """
-    path = byte_range.path
     places = sorted(apart)
     among = frozenset(places)
-    if path.endswith(AVRO):
-        for first, messages in read_records(path):
+    if byte_range.path.endswith(AVRO):
+        for first, messages in read_records(byte_range):
             numbered = list(enumerate(messages, first))
             yield ReadChunk(
                 [each for place, each in numbered if place not in among],
@@ -128,8 +119,8 @@ def read_chunks(byte_range: ByteRange, apart: Collection[int] = ()) -> Iterator[
     for offset, data in read_blocks(byte_range):
         here = places[bisect_left(places, offset) : bisect_left(places, offset + len(data))]
         yield ReadChunk(
-            read_messages(path, data, offset, among),
-            [(place, read_message_at(path, data, offset, place)) for place in here],
+            read_messages(byte_range, data, offset, among),
+            [(place, read_message_at(byte_range, data, offset, place)) for place in here],
         )
 
 
@@ -138,23 +129,22 @@ def read_places(byte_range: ByteRange, places: Collection[int]) -> Iterator[tupl
 
     Raises as read_chunks.
     """
-    path = byte_range.path
-    if path.endswith(AVRO):
+    if byte_range.path.endswith(AVRO):
         among = frozenset(places)
-        for first, messages in read_records(path):
+        for first, messages in read_records(byte_range):
             yield from ((place, each) for place, each in enumerate(messages, first) if place in among)
         return
     wanted = sorted(places)
     for offset, data in read_blocks(byte_range):
         for place in wanted[bisect_left(wanted, offset) : bisect_left(wanted, offset + len(data))]:
-            yield place, read_message_at(path, data, offset, place)
+            yield place, read_message_at(byte_range, data, offset, place)
 
 
-def read_records(path: str) -> Iterator[tuple[int, list[RawMessage]]]:
+def read_records(whole: ByteRange) -> Iterator[tuple[int, list[RawMessage]]]:
     """(number of the first, messages) of an Avro file, a chunk at a time."""
     first = 0
-    with open_file(path) as raw:
-        for messages in read_avro(path, raw, BLOCK_BYTES):
+    with open_file(whole.path) as raw:
+        for messages in read_avro(whole, raw, BLOCK_BYTES):
             yield first, messages
             first += len(messages)
 

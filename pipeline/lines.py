@@ -8,7 +8,7 @@ from typing import Any
 
 from orjson import JSONDecodeError, loads
 
-from pipeline.elements import RawMessage
+from pipeline.elements import ByteRange, RawMessage
 from pipeline.rfc3339 import parse_rfc3339_us
 
 _ENVELOPE_KEYS = frozenset({"data", "attributes", "message_id", "publish_time"})
@@ -16,9 +16,9 @@ _ENVELOPE_INITIALS = frozenset({b"d", b"a", b"m", b"p", b"\\"})
 
 
 def read_messages(
-    path: str, data: bytes, offset: int, left_out: Container[int] = frozenset()
+    byte_range: ByteRange, data: bytes, offset: int, left_out: Container[int] = frozenset()
 ) -> list[RawMessage]:
-    """A message for each line of `data`, which begins at `offset` of the uncompressed file.
+    """A message for each line of `data`, part of a range, which begins at `offset` of the uncompressed file.
 
     LF or CRLF ends a line; blank ones are left out, and lines at the offsets `left_out`. A plain line has
     no attributes and no publish time; its message id is `path:offset`, so that two equal lines stay two
@@ -26,25 +26,27 @@ def read_messages(
     """
     messages: list[RawMessage] = []
     attributes: dict[str, str] = {}
+    path = byte_range.path
     for line in data.split(b"\n"):
         text = line[:-1] if line.endswith(b"\r") else line
         if text and offset not in left_out:
             plain = text[:2] == b'{"' and text[2:3] not in _ENVELOPE_INITIALS
-            envelope = None if plain else read_envelope(text, path)
-            messages.append(envelope or RawMessage(text, attributes, f"{path}:{offset}", None, path))
+            envelope = None if plain else read_envelope(text, byte_range)
+            messages.append(envelope or RawMessage(text, attributes, f"{path}:{offset}", None, byte_range))
         offset += len(line) + 1
     return messages
 
 
-def read_message_at(path: str, data: bytes, offset: int, place: int) -> RawMessage:
+def read_message_at(byte_range: ByteRange, data: bytes, offset: int, place: int) -> RawMessage:
     """The message in the line that begins at `place`, of `data`, which begins at `offset`."""
     start = place - offset
     end = data.find(b"\n", start)
     text = data[start : end if end >= 0 else None].removesuffix(b"\r")
-    return read_envelope(text, path) or RawMessage(text, {}, f"{path}:{place}", None, path)
+    message_id = f"{byte_range.path}:{place}"
+    return read_envelope(text, byte_range) or RawMessage(text, {}, message_id, None, byte_range)
 
 
-def read_envelope(text: bytes, path: str | None = None) -> RawMessage | None:
+def read_envelope(text: bytes, read_from: ByteRange | None = None) -> RawMessage | None:
     """The archived message in `{"data": base64, "attributes": {}, "message_id": "", "publish_time": ""}`.
 
     None for any other line. One that is nearly an envelope is taken as a plain line, and ends as a dead
@@ -63,7 +65,8 @@ def read_envelope(text: bytes, path: str | None = None) -> RawMessage | None:
         if type(payload) is not str or not isinstance(message_id, str | None) or not _are_strings(attributes):
             return None
         published_us = None if published is None else parse_rfc3339_us(published)
-        return RawMessage(a2b_base64(payload, strict_mode=True), attributes, message_id, published_us, path)
+        data = a2b_base64(payload, strict_mode=True)
+        return RawMessage(data, attributes, message_id, published_us, read_from)
     except (JSONDecodeError, KeyError, TypeError, ValueError):  # ValueError: base64, or a time
         return None
 

@@ -31,7 +31,7 @@ def read_published(
 def identified(message: RawMessage, parser: Parser, numbers: Iterator[int]) -> Message:
     """What a message is; one without an id of its own is named by its file and a number."""
     is_named = message.message_id is not None
-    message_id = message.message_id or f"{_printable(message.file)}, number {next(numbers)} without an id"
+    message_id = message.message_id or _without_id(message, next(numbers))
     try:
         table, event_id, _, event_time_us, _ = parser.validate(message)
     except Rejected as refusal:
@@ -40,6 +40,7 @@ def identified(message: RawMessage, parser: Parser, numbers: Iterator[int]) -> M
     return Message(message_id, table.event_type, event_id, time_us, is_named)
 
 
-def _printable(path: str | None) -> str:
+def _without_id(message: RawMessage, number: int) -> str:
     # A file of this machine may have any bytes for a name, and SQLite takes text alone.
-    return (path or "a file").encode("utf-8", "backslashreplace").decode()
+    path = message.read_from.path if message.read_from else "a file"
+    return f"{path.encode('utf-8', 'backslashreplace').decode()}, number {number} without an id"

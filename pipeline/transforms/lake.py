@@ -15,15 +15,14 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet
 from apache_beam.metrics import Metrics
-from apache_beam.transforms.window import GlobalWindows, IntervalWindow, TimestampedValue
-from apache_beam.utils.timestamp import Timestamp
-from apache_beam.utils.windowed_value import PaneInfo
+from apache_beam.transforms.window import GlobalWindow, GlobalWindows, IntervalWindow, TimestampedValue
+from apache_beam.utils.windowed_value import PaneInfo, WindowedValue
 
 from pipeline.arrow_schema import arrow_schema
 from pipeline.chunks import Chunk
 from pipeline.contract import load_contract
 from pipeline.contract_rules import PIPELINE_COLUMNS
-from pipeline.elements import Event
+from pipeline.elements import ByteRange, Event
 from pipeline.objects import write_object
 from pipeline.rfc3339 import MIN_US, format_rfc3339
 from pipeline.transforms.finishing import message_ids
@@ -46,12 +45,15 @@ class LakeSettings(NamedTuple):
     shards: int = 1
     """Files written side by side for one hour of one type."""
     alone_from_rows: int | None = None
-    """A chunk that brings so many rows for one file becomes a file of its own. None: none does."""
+    """A range of a file that brings so many rows for one file of the lake writes them as one of its own.
+    None: none does."""
     schemas_path: str | None = None
+    rows_at_once: int = 50_000
+    """A range that brings more rows than these writes them in several turns, to keep memory small."""
 
 
 class LakePart(NamedTuple):
-    """Events for one file, as one chunk brings them: a list for each of their values, in one order."""
+    """Events for one file: a list for each of their values, in one order."""
 
     columns: list[bytes]
     """See pipeline.elements.Event, for these and the next."""
@@ -80,13 +82,13 @@ class WriteLake(beam.PTransform):
 
     def expand(self, events: beam.PCollection) -> beam.PCollection:
         settings = self.settings
-        parts = events | "PartitionByHour" >> beam.ParDo(_PartitionByHour(settings)).with_output_types(
-            tuple[str, LakePart]
-        )
         if settings.alone_from_rows is None:
-            return parts | "GatherParts" >> _GatherParts(settings)
-        write = beam.ParDo(_WriteLargeParts(settings)).with_output_types(Chunk, small=tuple[str, LakePart])
-        split = parts | "WriteLargeParts" >> write.with_outputs("small", main="written")
+            partition = beam.ParDo(_PartitionByHour(settings)).with_output_types(tuple[str, LakePart])
+            return events | "PartitionByHour" >> partition | "GatherParts" >> _GatherParts(settings)
+        write = beam.ParDo(_WriteLargeParts(settings, settings.alone_from_rows)).with_output_types(
+            Chunk, small=tuple[str, LakePart]
+        )
+        split = events | "WriteLargeParts" >> write.with_outputs("small", main="written")
         gathered = split.small | "GatherParts" >> _GatherParts(settings)
         return (split.written, gathered) | "AllFiles" >> beam.Flatten()
 
@@ -154,6 +156,8 @@ def lake_part(events: list[Event]) -> LakePart:
 
 def joined(parts: list[LakePart]) -> LakePart:
     """Several parts as one."""
+    if len(parts) == 1:
+        return parts[0]
     return LakePart(*([*chain(*values)] for values in zip(*parts, strict=True)))
 
 
@@ -232,34 +236,60 @@ class _Files:
         self.files = Metrics.counter("lake", "files_written")
         self.rows = Metrics.counter("lake", "rows_written")
 
-    def write(self, key: str, window_start_us: int, label: str, parts: list[LakePart]) -> list[str]:
-        """Write all parts as one file and return their message ids."""
+    def write(self, key: str, window_start_us: int, label: str, part: LakePart) -> list[str]:
+        """Write a part as a file and return its message ids."""
         partition_path, _, shard = key.rpartition("#")
         event_type = partition_path.split("/", 1)[0].removeprefix("event_type=")
-        whole = parts[0] if len(parts) == 1 else joined(parts)
-        content = hashlib.blake2b(orjson.dumps(sorted(whole.event_ids)), digest_size=8).hexdigest()
+        content = hashlib.blake2b(orjson.dumps(sorted(part.event_ids)), digest_size=8).hexdigest()
         start = format_rfc3339(max(MIN_US, window_start_us))[:19].replace(":", "")
-        data = parquet_bytes(whole, _schema(self.settings.schemas_path, event_type))
+        data = parquet_bytes(part, _schema(self.settings.schemas_path, event_type))
         name = f"{start}-shard-{shard}-{label}-{content}.parquet"
         write_object(f"{self.settings.root}/processed/{partition_path}/{name}", data)
         self.files.inc()
-        self.rows.inc(len(whole.event_ids))
-        return whole.message_ids
+        self.rows.inc(len(part.event_ids))
+        return part.message_ids
 
 
 class _WriteLargeParts(beam.DoFn):
-    def __init__(self, settings: LakeSettings) -> None:
-        self.alone_from_rows = settings.alone_from_rows or 0
+    """Gathers what the chunks of a range bring; a chunk is of one range, and those of a range come together.
+
+    Ranges and the order in them are the same however often and by how many workers files are read, and so
+    are the files of the lake.
+    """
+
+    def __init__(self, settings: LakeSettings, alone_from_rows: int) -> None:
+        self.settings = settings
+        self.alone_from_rows = alone_from_rows
         self.files = _Files(settings)
 
-    def process(
-        self, element: tuple[str, LakePart], timestamp: Timestamp = beam.DoFn.TimestampParam
-    ) -> Iterator[object]:
-        key, part = element
-        if len(part.event_ids) >= self.alone_from_rows:
-            yield self.files.write(key, timestamp.micros, "chunk", [part])
-        else:
-            yield beam.pvalue.TaggedOutput("small", element)
+    def start_bundle(self) -> None:
+        self._range: ByteRange | None = None
+        self._gathered: dict[_Place, list[LakePart]] = {}
+        self._row_count = 0
+
+    def process(self, events: list[Event]) -> Iterator[object]:
+        byte_range = events[0].message.read_from
+        if byte_range != self._range or self._row_count + len(events) > self.settings.rows_at_once:
+            yield from self._write()
+        self._range = byte_range
+        self._row_count += len(events)
+        for place, part in partition(events, self.settings).items():
+            self._gathered.setdefault(place, []).append(part)
+
+    def finish_bundle(self) -> Iterator[object]:
+        yield from self._write()
+
+    def _write(self) -> Iterator[object]:
+        for place in list(self._gathered):
+            part = joined(self._gathered.pop(place))
+            start_us = place.window * self.settings.window_seconds * 1_000_000
+            if len(part.event_ids) >= self.alone_from_rows:
+                ids = self.files.write(place.key, start_us, "range", part)
+                yield WindowedValue(ids, beam_timestamp(start_us), (GlobalWindow(),))
+            else:
+                small = WindowedValue((place.key, part), beam_timestamp(start_us), (GlobalWindow(),))
+                yield beam.pvalue.TaggedOutput("small", small)
+        self._row_count = 0
 
 
 class _WriteFile(beam.DoFn):
@@ -274,4 +304,4 @@ class _WriteFile(beam.DoFn):
     ) -> Iterator[list[str]]:
         key, parts = element[0], list(element[1])
         if parts:
-            yield self.files.write(key, window.start.micros, f"pane-{max(0, pane.index)}", parts)
+            yield self.files.write(key, window.start.micros, f"pane-{max(0, pane.index)}", joined(parts))

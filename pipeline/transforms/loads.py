@@ -84,8 +84,11 @@ class RecordLoads(beam.PTransform):
 
 def count_by_file(elements: Iterable[Event | DeadLetter]) -> Counter[str]:
     """How many elements come from each file; those from no file are left out."""
-    counts = Counter(each.message.file for each in elements)
-    return Counter({path: number for path, number in counts.items() if path is not None})
+    counts: Counter[str] = Counter()
+    for byte_range, number in Counter([each.message.read_from for each in elements]).items():
+        if byte_range is not None:
+            counts[byte_range.path] += number
+    return counts
 
 
 def add_up(counts: Iterable[FileCounts]) -> FileCounts:

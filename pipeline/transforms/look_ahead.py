@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pipeline import chunk_memory
 from pipeline.chunks import Chunk
 from pipeline.clock import now_us
+from pipeline.elements import ByteRange
 from pipeline.errors import Rejected
-from pipeline.files import AVRO, ByteRange, read_blocks, read_places, read_records
+from pipeline.files import AVRO, read_blocks, read_places, read_records
 from pipeline.read_counter import AHEAD, ReadCounter
 from pipeline.repeats import FINGERPRINT_BITS, fingerprint_of_message, fingerprints_of_lines, repeated
 from pipeline.seen_ids import identity_key
@@ -119,7 +120,7 @@ def _fingerprints(byte_range: ByteRange) -> Iterator[tuple[int, NDArray[np.uint6
         for offset, data in read_blocks(byte_range):
             yield offset, *fingerprints_of_lines(data)
         return
-    for first, messages in read_records(byte_range.path):
+    for first, messages in read_records(byte_range):
         found = [(fingerprint_of_message(each), place) for place, each in enumerate(messages)]
         known = np.array([each for each in found if each[0] is not None], np.uint64).reshape(-1, 2)
         yield first, known[:, 0], known[:, 1]

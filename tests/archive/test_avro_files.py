@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.avro_files import AvroFileError, check_avro, read_avro
-from pipeline.elements import RawMessage
+from pipeline.elements import ByteRange, RawMessage
 from pipeline.errors import UsageError
 from pipeline.rfc3339 import MAX_US, MIN_US
 
 PATH = "gs://lake/raw/a.avro"
+WHOLE = ByteRange(PATH, 0, 1_000)
 WITH_METADATA = {
     "type": "record",
     "namespace": "com.google.pubsub",
@@ -52,12 +53,12 @@ def avro(schema: Any, records: Iterable[dict[str, Any]], **settings: Any) -> byt
 
 def read(data: bytes, chunk_bytes: int = 1_000_000) -> list[list[RawMessage]]:
     check_avro(PATH, io.BytesIO(data))
-    return list(read_avro(PATH, io.BytesIO(data), chunk_bytes))
+    return list(read_avro(WHOLE, io.BytesIO(data), chunk_bytes))
 
 
 def messages(count: int) -> list[RawMessage]:
     return [
-        RawMessage(b'{"n":%d}' % n, {"event_type": "order"}, str(n), 1_700_000_000_000_000 + n, PATH)
+        RawMessage(b'{"n":%d}' % n, {"event_type": "order"}, str(n), 1_700_000_000_000_000 + n, WHOLE)
         for n in range(count)
     ]
 
@@ -68,7 +69,7 @@ message = st.builds(
     st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=4),
     st.text(max_size=20),
     st.integers(MIN_US, MAX_US),
-    st.just(PATH),
+    st.just(WHOLE),
 )
 
 
@@ -103,7 +104,7 @@ def test_a_chunk_of_empty_payloads_ends_too() -> None:
 def test_a_file_without_metadata_gives_payloads_and_ids_that_name_the_record() -> None:
     schema = {"type": "record", "name": "PubsubMessage", "fields": [{"name": "data", "type": "bytes"}]}
     assert read(avro(schema, [{"data": b"a"}, {"data": b"a"}])) == [
-        [RawMessage(b"a", {}, f"{PATH}:0", None, PATH), RawMessage(b"a", {}, f"{PATH}:1", None, PATH)]
+        [RawMessage(b"a", {}, f"{PATH}:0", None, WHOLE), RawMessage(b"a", {}, f"{PATH}:1", None, WHOLE)]
     ]
 
 
@@ -123,8 +124,8 @@ def test_nullable_fields_and_a_plain_long_are_taken() -> None:
     full = {"message_id": "7", "publish_time": 123, "attributes": {"a": "b"}, "data": "é", "more": 1}
     assert read(avro(schema, [nothing, full])) == [
         [
-            RawMessage(b"", {}, f"{PATH}:0", None, PATH),
-            RawMessage("é".encode(), {"a": "b"}, "7", 123, PATH),
+            RawMessage(b"", {}, f"{PATH}:0", None, WHOLE),
+            RawMessage("é".encode(), {"a": "b"}, "7", 123, WHOLE),
         ]
     ]
 
@@ -136,7 +137,7 @@ def test_a_publish_time_that_no_timestamp_holds_is_an_error(published_us: int) -
     records = [{"publish_time": us, "data": b"{}"} for us in (MIN_US, MAX_US, published_us)]
     assert len(read(avro(schema, records[:2]))[0]) == 2
     with pytest.raises(AvroFileError, match="the publish_time of record 2 is not in the years 0001 to 9999"):
-        list(read_avro(PATH, io.BytesIO(avro(schema, records)), 1_000_000))
+        list(read_avro(WHOLE, io.BytesIO(avro(schema, records)), 1_000_000))
 
 
 def test_a_file_without_records_is_nothing() -> None:
@@ -158,7 +159,7 @@ def test_wherever_a_file_is_cut_off_it_is_refused_before_it_is_read(codec: str) 
 def test_a_file_cut_off_while_it_is_read_ends_with_an_error_after_its_whole_blocks() -> None:
     archived = messages(60)
     data = avro(WITH_METADATA, map(record, archived), sync_interval=500)
-    chunks = read_avro(PATH, io.BytesIO(data[:-20]), 1)
+    chunks = read_avro(WHOLE, io.BytesIO(data[:-20]), 1)
     assert [next(chunks) for _ in range(50)] == [[one] for one in archived[:50]]
     with pytest.raises(AvroFileError, match="is damaged, cut off or cannot be decoded"):
         list(chunks)
@@ -169,7 +170,7 @@ def test_a_damaged_block_is_an_error() -> None:
     end_of_first_block = data.index(data[-16:], data.index(data[-16:]) + 16)
     data[end_of_first_block] ^= 0xFF
     with pytest.raises(AvroFileError, match="is damaged"):
-        list(read_avro(PATH, io.BytesIO(data), 1_000_000))
+        list(read_avro(WHOLE, io.BytesIO(data), 1_000_000))
 
 
 @pytest.mark.parametrize(
@@ -232,4 +233,4 @@ def test_a_file_that_cannot_be_read_is_not_called_broken() -> None:
             raise ConnectionError("gone")
 
     with pytest.raises(ConnectionError):
-        list(read_avro(PATH, Gone(), 1_000))
+        list(read_avro(WHOLE, Gone(), 1_000))

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import files
+from pipeline.elements import ByteRange
 from pipeline.errors import UsageError
-from pipeline.files import ByteRange, cut_into_ranges, find_files, read_chunks
+from pipeline.files import cut_into_ranges, find_files, read_chunks
 
 
 def payloads(ranges: tuple[ByteRange, ...] | list[ByteRange]) -> list[bytes]:

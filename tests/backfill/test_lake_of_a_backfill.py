@@ -96,14 +96,14 @@ def test_each_file_is_accounted_for(first: Path) -> None:
     } == {"1.jsonl": (3_601, 3_600, 0, 1), "2.jsonl.gz": (2_050, 2_000, 0, 50), "3.avro": (300, 200, 100, 0)}
 
 
-def test_large_parts_of_a_block_are_files_of_their_own_and_small_ones_are_gathered(first: Path) -> None:
+def test_large_parts_of_a_range_are_files_of_their_own_and_small_ones_are_gathered(first: Path) -> None:
     sizes = {
         str(path.relative_to(first / "processed")): sum(1 for _ in rows_of(path))
         for path in (first / "processed").rglob("*.parquet")
     }
-    alone = [size for name, size in sizes.items() if "-chunk-" in name]
+    alone = [size for name, size in sizes.items() if "-range-" in name]
     gathered = [name for name in sizes if "-pane-0-" in name]
-    # Orders of hour 12 in two files, 400 orders of hour 13, and inventory; user_activity is in two blocks.
+    # Orders of hour 12 in two files, 400 orders of hour 13, and inventory; user_activity is in two ranges.
     assert sorted(alone) == [400, 1_500, 1_600, 2_000]
     assert [sizes[name] for name in gathered] == [300]
     assert len(alone) + len(gathered) == len(sizes)

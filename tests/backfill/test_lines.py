@@ -7,8 +7,10 @@ import json
 
 import pytest
 
-from pipeline.elements import RawMessage
+from pipeline.elements import ByteRange, RawMessage
 from pipeline.lines import read_envelope, read_message_at, read_messages
+
+F = ByteRange("f", 0, 1_000)
 
 
 @pytest.mark.parametrize(
@@ -26,26 +28,26 @@ from pipeline.lines import read_envelope, read_message_at, read_messages
 def test_each_line_is_a_message_that_is_named_by_its_place(
     data: bytes, lines: list[tuple[int, bytes]]
 ) -> None:
-    assert read_messages("f", data, 0) == [
-        RawMessage(text, {}, f"f:{offset}", None, "f") for offset, text in lines
+    assert read_messages(F, data, 0) == [
+        RawMessage(text, {}, f"f:{offset}", None, F) for offset, text in lines
     ]
 
 
 def test_offsets_count_from_the_start_of_the_file() -> None:
-    assert [each.message_id for each in read_messages("f", b"a\nbc\n", 100)] == ["f:100", "f:102"]
+    assert [each.message_id for each in read_messages(F, b"a\nbc\n", 100)] == ["f:100", "f:102"]
 
 
 def test_lines_at_places_to_be_left_out_are_no_messages() -> None:
     archived = b'{"data":"Yg=="}'
     data = b"a\n" + archived + b"\r\nc\nd\n"
-    assert [each.payload for each in read_messages("f", data, 10, {10, 12})] == [b"c", b"d"]
-    assert [each.payload for each in read_messages("f", data, 10, {11, 28, 29})] == [b"a", b"b", b"d"]
+    assert [each.payload for each in read_messages(F, data, 10, {10, 12})] == [b"c", b"d"]
+    assert [each.payload for each in read_messages(F, data, 10, {11, 28, 29})] == [b"a", b"b", b"d"]
 
 
 @pytest.mark.parametrize("text", [b"a", b'{"data":"Yg==","message_id":"7"}'])
 def test_a_line_read_alone_is_the_message_it_is_among_others(text: bytes) -> None:
     data = b"first\n" + text + b"\nlast\n"
-    assert read_message_at("f", data, 5, 11) == read_messages("f", data, 5)[1]
+    assert read_message_at(F, data, 5, 11) == read_messages(F, data, 5)[1]
 
 
 def test_an_envelope_is_the_message_that_was_archived() -> None:
@@ -56,8 +58,8 @@ def test_an_envelope_is_the_message_that_was_archived() -> None:
         "message_id": "17",
         "publish_time": "2024-05-01T12:00:00.000001Z",
     }
-    assert read_messages("f", json.dumps(envelope).encode(), 0) == [
-        RawMessage(payload, {"event_type": "order"}, "17", 1_714_564_800_000_001, "f")
+    assert read_messages(F, json.dumps(envelope).encode(), 0) == [
+        RawMessage(payload, {"event_type": "order"}, "17", 1_714_564_800_000_001, F)
     ]
 
 
@@ -81,4 +83,4 @@ def test_an_envelope_may_lack_everything_but_its_data() -> None:
 )
 def test_what_is_no_envelope_stays_a_line_with_its_bytes(text: bytes) -> None:
     assert read_envelope(text) is None
-    assert [each.payload for each in read_messages("f", text, 0)] == [text]
+    assert [each.payload for each in read_messages(F, text, 0)] == [text]

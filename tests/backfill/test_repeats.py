@@ -16,6 +16,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from pipeline import repeats
+from pipeline.elements import ByteRange
 from pipeline.errors import Rejected
 from pipeline.lines import read_messages
 from pipeline.parse import Parser
@@ -29,6 +30,7 @@ from pipeline.repeats import (
 from tests.backfill.any_lines import lines
 from tests.contract.messages import CONTRACT, GOOD, PROCESSED_US
 
+F = ByteRange("f", 0, 1_000)
 STRICT, LENIENT = Parser(CONTRACT), Parser(CONTRACT, unknown_fields="drop")
 
 
@@ -36,7 +38,7 @@ def accepted_ids(data: bytes, offset: int, parser: Parser) -> dict[int, str]:
     """The ids of the events that the parser accepts, by the offset of their line; read line by line."""
     found: dict[int, str] = {}
     for line in data.split(b"\n"):
-        for message in read_messages("f", line, offset):
+        for message in read_messages(F, line, offset):
             with suppress(Rejected):
                 found[offset] = parser.parse(message, PROCESSED_US).event_id
         offset += len(line) + 1
@@ -75,7 +77,7 @@ def test_every_event_that_is_accepted_has_the_fingerprint_of_its_id(
     assert {place: found.get(place) for place in accepted} == {
         place: fingerprint(event_id.encode()) for place, event_id in accepted.items()
     }
-    for place, message in ((p, m) for p in accepted for m in read_messages("f", data, offset)):
+    for place, message in ((p, m) for p in accepted for m in read_messages(F, data, offset)):
         if message.message_id == f"f:{place}":
             assert fingerprint_of_message(message) == found[place]
 
@@ -155,7 +157,7 @@ def generated(folder: Path, plain: bool) -> list[bytes]:
     archived = path.read_bytes().splitlines()
     if not plain:
         return archived
-    messages = read_messages("f", path.read_bytes(), 0)
+    messages = read_messages(F, path.read_bytes(), 0)
     return [
         orjson.dumps({"event_type": each.attributes.get("event_type"), **orjson.loads(each.payload)})
         if "event_id" not in each.attributes

@@ -14,6 +14,7 @@ from benchmarks.backfill.peers import duckdb_script, plain_loop
 from benchmarks.backfill.processes import ProgramFailed, run_program
 from benchmarks.backfill.sides import pipeline_command
 from pipeline.contract import load_contract
+from pipeline.elements import ByteRange
 from pipeline.errors import Rejected
 from pipeline.lines import read_messages
 from pipeline.parse import Parser
@@ -135,7 +136,7 @@ def test_sizes_that_do_not_grow_end_with_one_sentence_and_code_2() -> None:
 def _valid_lines(given: InputSet) -> list[bytes]:
     parser, lines = Parser(load_contract()), []
     data = Path(given.pattern.replace("*", "00000")).read_bytes()
-    for message in read_messages("file", data, 0):
+    for message in read_messages(ByteRange("file", 0, len(data)), data, 0):
         try:
             parser.parse(message, 0)
         except Rejected:

@@ -12,7 +12,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from msgspec.structs import replace
 
 from pipeline.checksums import FileToLoad
-from pipeline.elements import DeadLetter, Event
+from pipeline.elements import ByteRange, DeadLetter, Event
 from pipeline.files import InputFile
 from pipeline.loads import EarlierLoad, Loads, earlier_loads
 from pipeline.tables import Tables
@@ -33,7 +33,8 @@ def rejected(*paths: str | None) -> list[DeadLetter]:
 
 
 def _from(element, path: str | None):
-    return replace(element, message=replace(element.message, file=path))
+    read_from = None if path is None else ByteRange(path, 0, 1)
+    return replace(element, message=replace(element.message, read_from=read_from))
 
 
 def recorded(root: Path) -> list[dict[str, object]]:

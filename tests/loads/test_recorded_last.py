@@ -11,8 +11,9 @@ from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline.checksums import FileToLoad
+from pipeline.elements import ByteRange
 from pipeline.file_source import FileSource
-from pipeline.files import ByteRange, InputFile
+from pipeline.files import InputFile
 from pipeline.graph import build_graph
 from pipeline.loads import Loads
 from pipeline.options import parse_job

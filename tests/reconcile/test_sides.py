@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from pipeline.contract import load_contract
-from pipeline.elements import RawMessage
+from pipeline.elements import ByteRange, RawMessage
 from pipeline.errors import UsageError
 from pipeline.parse import Parser
 from pipeline.reconcile.archive import identified
@@ -126,16 +126,16 @@ def test_a_message_is_what_the_pipelines_parser_takes_it_for() -> None:
     def of(
         payload: bytes, attributes: dict[str, str], message_id: str | None, time_us: int | None
     ) -> Message:
-        return identified(RawMessage(payload, attributes, message_id, time_us, "a.jsonl"), parser, numbers)
+        message = RawMessage(payload, attributes, message_id, time_us, ByteRange("a.jsonl", 0, 9))
+        return identified(message, parser, numbers)
 
     soon_us = 1_772_445_600_000_000
     assert of(good, named, "m1", soon_us + 5) == Message("m1", "order", "e1", soon_us + 5)
     assert of(good, named, "m1", None) == Message("m1", "order", "e1", soon_us)
     assert of(b"{}", named, "m2", soon_us) == Message("m2", "order", None, soon_us)
     assert of(b"{}", {}, "m3", None) == Message("m3", "unknown", None, None)
-    unnamed = identified(
-        RawMessage(b"{}", {}, None, 7, os.fsdecode(b"\xff.jsonl")), parser, itertools.count(1)
-    )
+    elsewhere = ByteRange(os.fsdecode(b"\xff.jsonl"), 0, 9)
+    unnamed = identified(RawMessage(b"{}", {}, None, 7, elsewhere), parser, itertools.count(1))
     assert unnamed.message_id == "\\udcff.jsonl, number 1 without an id"
     assert of(b"{}", {}, None, 7) == Message("a.jsonl, number 1 without an id", "unknown", None, 7, False)
 

@@ -18,6 +18,7 @@ STARTED = time.perf_counter()
 # ruff: noqa: E402
 import gc
 import glob
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -27,7 +28,7 @@ from pipeline.arrow_schema import arrow_schema
 from pipeline.bigquery_rows import Row
 from pipeline.clock import now_us
 from pipeline.contract import load_contract
-from pipeline.elements import DeadLetter, Event, RawMessage
+from pipeline.elements import ByteRange, DeadLetter, Event, RawMessage
 from pipeline.errors import Rejected
 from pipeline.lines import read_messages
 from pipeline.objects import write_object
@@ -130,9 +131,10 @@ def run(pattern: str, output: str) -> None:
     """Read all files that match; raises OSError for one that cannot be read."""
     loop = Loop(output)
     for path in sorted(glob.glob(pattern)):
+        whole = ByteRange(path, 0, os.path.getsize(path))
         with open(path, "rb") as file:
             for offset, chunk in _chunks(file):
-                loop.take(read_messages(path, chunk, offset))
+                loop.take(read_messages(whole, chunk, offset))
     loop.write_rows()
     loop.write_metrics()
 
