@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT_BYTES = 32_000_000
 _GIVEN_BACK_BYTES = 1_000_000
 _GIVE_BACK_SECONDS = 0.5
+_SPARE_BYTES = 64_000_000
+"""What may lie free between the parts of a run: a page that was given back takes microseconds to get anew."""
 
 
 def share_one_heap() -> None:
@@ -54,7 +57,9 @@ def give_back() -> None:
 
 @contextmanager
 def giving_back() -> Iterator[None]:
-    """Meanwhile, give back now and then what is free; for the process that has its workers do the work.
+    """Meanwhile, give back now and then what is free, if it is much.
+
+    For the process that has its workers do the work.
 
     It keeps what they shuffle, part after part, and in the holes of one part's the next does not fit.
     """
@@ -62,7 +67,8 @@ def giving_back() -> Iterator[None]:
 
     def work() -> None:
         while not ended.wait(_GIVE_BACK_SECONDS):
-            give_back()
+            if _free_bytes() > _SPARE_BYTES:
+                give_back()
 
     thread = threading.Thread(target=work, name="give back memory", daemon=True)
     thread.start()
@@ -80,6 +86,27 @@ def unsettle() -> None:
     to look at all of it once more.
     """
     gc.enable()
+
+
+class _Mallinfo2(ctypes.Structure):
+    """The C library's struct of this name, see mallinfo(3)."""
+
+    _fields_ = (
+        ("others", ctypes.c_size_t * 8),
+        ("fordblks", ctypes.c_size_t),
+        ("keepcost", ctypes.c_size_t),
+    )
+
+
+def _free_bytes() -> int:
+    """What the C library keeps for this process and nobody uses; if it does not tell, as if it were much."""
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+    except (AttributeError, OSError):  # GNU's has it since 2.33
+        return sys.maxsize
+    mallinfo2.restype = _Mallinfo2
+    free_bytes: int = mallinfo2().fordblks
+    return free_bytes
 
 
 def _set(parameter: int, value: int) -> None:
