@@ -144,7 +144,7 @@ def _parse_all(parser: Parser, messages: Sequence[RawMessage]) -> int:
 
 def _validate_all(parser: Parser, messages: Sequence[RawMessage]) -> None:
     for message in messages:
-        parser.validate(message)
+        parser.parse(message, _START_US)
 
 
 def _load_all(messages: Sequence[RawMessage]) -> None:

@@ -58,8 +58,7 @@ def check_avro(path: str, file: IO[bytes]) -> None:
 def read_avro(whole: ByteRange, file: IO[bytes], chunk_bytes: int) -> Iterator[list[RawMessage]]:
     """The messages of a file, in chunks of about `chunk_bytes` of payload.
 
-    A file written without metadata holds payloads alone: no attributes and no publish time, and the
-    message id is `path:number`, counted from 0, as for a plain line.
+    A file written without metadata holds payloads alone: no attributes, no ids and no publish times.
     Raises AvroFileError, or what `file` raises if it cannot be read.
     """
     records = _open(whole.path, file)
@@ -103,8 +102,7 @@ def _next_record(path: str, records: Iterator[Any]) -> dict[str, Any] | None:
 
 def _message(whole: ByteRange, number: int, record: dict[str, Any]) -> RawMessage:
     data = record["data"] or b""
-    message_id = record.get("message_id")
-    published = record.get("publish_time")
+    message_id, published = record.get("message_id"), record.get("publish_time")
     if isinstance(published, datetime):
         published = (published - _EPOCH) // _MICROSECOND
     elif published is not None and not MIN_US <= published <= MAX_US:
@@ -114,9 +112,10 @@ def _message(whole: ByteRange, number: int, record: dict[str, Any]) -> RawMessag
     return RawMessage(
         data if isinstance(data, bytes) else data.encode(),
         record.get("attributes") or {},
-        f"{whole.path}:{number}" if message_id is None else message_id,
+        message_id,
         published,
         whole,
+        number if message_id is None else None,
     )
 
 

@@ -36,12 +36,24 @@ class RawMessage(Struct, frozen=True, gc=False):
 
     payload: bytes
     attributes: Mapping[str, str]
-    message_id: str | None
+    given_id: str | None
     """Pub/Sub's id, or None where a file does not say."""
     publish_time_us: int | None
     """When it entered Pub/Sub, or None where a file does not say."""
     read_from: ByteRange | None = None
     """What it was read from; None if it came from Pub/Sub."""
+    place: int | None = None
+    """Where it stands there, if it has no id: the offset of its line, or the number of its record."""
+
+    @property
+    def message_id(self) -> str | None:
+        """Its id; that of a message without one is `path:place`, so that two equal lines stay two messages.
+
+        Made when it is asked for, which of most messages in files it never is.
+        """
+        if self.given_id is None and self.read_from is not None and self.place is not None:
+            return f"{self.read_from.path}:{self.place}"
+        return self.given_id
 
 
 class Event(Struct, frozen=True, gc=False):

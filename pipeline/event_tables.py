@@ -96,7 +96,7 @@ class EventTable:
                 del data[name]
         lifted = dumps(migrate(self.event_type, data, earlier.schema_version, len(self.earlier) + 1))
         said = {"event_type": self.event_type, "event_id": event_id}
-        return RawMessage(lifted, said, message.message_id, message.publish_time_us), earlier.schema_version
+        return RawMessage(lifted, said, None, message.publish_time_us), earlier.schema_version
 
 
 def _guessed_version(payload: bytes) -> str:

@@ -12,7 +12,8 @@ from pipeline.elements import ByteRange, RawMessage
 from pipeline.rfc3339 import parse_rfc3339_us
 
 _ENVELOPE_KEYS = frozenset({"data", "attributes", "message_id", "publish_time"})
-_ENVELOPE_INITIALS = frozenset({b"d", b"a", b"m", b"p", b"\\"})
+_PLAIN_STARTS = frozenset(b'{"%c' % initial for initial in range(256) if initial not in b"damp\\")
+"""How most plain lines begin, and no envelope does."""
 
 
 def read_messages(
@@ -21,18 +22,16 @@ def read_messages(
     """A message for each line of `data`, part of a range, which begins at `offset` of the uncompressed file.
 
     LF or CRLF ends a line; blank ones are left out, and lines at the offsets `left_out`. A plain line has
-    no attributes and no publish time; its message id is `path:offset`, so that two equal lines stay two
-    messages and one line read twice stays one.
+    no attributes, no id of its own and no publish time.
     """
     messages: list[RawMessage] = []
     attributes: dict[str, str] = {}
-    path = byte_range.path
+    has_returns = b"\r" in data
     for line in data.split(b"\n"):
-        text = line[:-1] if line.endswith(b"\r") else line
+        text = line[:-1] if has_returns and line.endswith(b"\r") else line
         if text and offset not in left_out:
-            plain = text[:2] == b'{"' and text[2:3] not in _ENVELOPE_INITIALS
-            envelope = None if plain else read_envelope(text, byte_range)
-            messages.append(envelope or RawMessage(text, attributes, f"{path}:{offset}", None, byte_range))
+            envelope = None if text[:3] in _PLAIN_STARTS else read_envelope(text, byte_range)
+            messages.append(envelope or RawMessage(text, attributes, None, None, byte_range, offset))
         offset += len(line) + 1
     return messages
 
@@ -42,8 +41,7 @@ def read_message_at(byte_range: ByteRange, data: bytes, offset: int, place: int)
     start = place - offset
     end = data.find(b"\n", start)
     text = data[start : end if end >= 0 else None].removesuffix(b"\r")
-    message_id = f"{byte_range.path}:{place}"
-    return read_envelope(text, byte_range) or RawMessage(text, {}, message_id, None, byte_range)
+    return read_envelope(text, byte_range) or RawMessage(text, {}, None, None, byte_range, place)
 
 
 def read_envelope(text: bytes, read_from: ByteRange | None = None) -> RawMessage | None:

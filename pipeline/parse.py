@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from msgspec import UNSET
+from msgspec.structs import replace
 from orjson import dumps, loads
 
 from pipeline.collection import without_collection
@@ -70,10 +71,6 @@ PRECEDENCE: tuple[type[Rejected], ...] = (
 _EVENT_TYPE = b'"event_type":"'
 
 
-ValidEvent = tuple[EventTable, str, int, int, bytes]
-"""Table, event id, schema version, event time in µs, and the producer's columns as in Event."""
-
-
 class Parser:
     """Parses the messages of all event types. Made once per worker: it compiles the contract (under 1 ms).
 
@@ -106,7 +103,7 @@ class Parser:
 
     def parse(self, message: RawMessage, processed_at_us: int) -> Event:
         """Return the event in `message`; raises a Rejected that lists its errors."""
-        return self._event(self.validate(message), message, processed_at_us)
+        return self._read_quickly(message, processed_at_us) or self._judge(message, processed_at_us)
 
     def parse_all(
         self, messages: Iterable[RawMessage], processed_at_us: int
@@ -118,14 +115,14 @@ class Parser:
         events: list[Event | None] = []
         unread: list[tuple[int, RawMessage]] = []
         for message in messages:
-            read = self._read_quickly(message)
-            if read is None:
+            event = self._read_quickly(message, processed_at_us)
+            if event is None:
                 unread.append((len(events), message))
-            events.append(None if read is None else self._event(read, message, processed_at_us))
+            events.append(event)
         dead_letters: list[DeadLetter] = []
         for place, message in unread:
             try:
-                events[place] = self._event(self._judge(message), message, processed_at_us)
+                events[place] = self._judge(message, processed_at_us)
             except Rejected as refusal:
                 dead_letters.append(
                     DeadLetter(
@@ -134,28 +131,7 @@ class Parser:
                 )
         return [event for event in events if event is not None], dead_letters
 
-    def _event(self, read: ValidEvent, message: RawMessage, processed_at_us: int) -> Event:
-        table, event_id, version, event_time_us, columns = read
-        publish_time_us = message.publish_time_us
-        if publish_time_us is None:
-            publish_time_us = event_time_us
-        return Event(
-            table.event_type,
-            event_id,
-            version,
-            columns,
-            event_time_us,
-            publish_time_us,
-            processed_at_us,
-            publish_time_us - event_time_us > self._late_after_us,
-            message,
-        )
-
-    def validate(self, message: RawMessage) -> ValidEvent:
-        """Return what `parse` makes its event from; raises a Rejected that lists the message's errors."""
-        return self._read_quickly(message) or self._judge(message)
-
-    def _read_quickly(self, message: RawMessage) -> ValidEvent | None:
+    def _read_quickly(self, message: RawMessage, processed_at_us: int) -> Event | None:
         """Return the event, or None if that takes a closer look.
 
         Written straight on, because every event comes by.
@@ -172,12 +148,14 @@ class Parser:
             return None
         stated = attributes.get("schema_version")
         if stated is not None and stated not in table.known_versions:
-            return self._lift_quickly(table, message)
+            return self._lift_quickly(table, message, processed_at_us)
         quick = table.quick
         try:
             data = quick.decode(payload)
         except Refused:
-            return self._lift_quickly(table, message) if table.earlier and stated is None else None
+            if table.earlier and stated is None:
+                return self._lift_quickly(table, message, processed_at_us)
+            return None
         lost_colons = 0
         if data.event_type is not UNSET:
             lost_colons = table.lost_colons
@@ -219,23 +197,35 @@ class Parser:
             except ValueError:
                 return None
             columns = encode(data)
-        if publish_time_us is not None and event_time_us - publish_time_us > self._max_future_us:
+        if publish_time_us is None:
+            publish_time_us = event_time_us
+        elif event_time_us - publish_time_us > self._max_future_us:
             return None
         if event_id is UNSET:
             event_id = derived_id(loads(payload))
-        return table, event_id, version, event_time_us, columns
+        return Event(
+            table.event_type,
+            event_id,
+            version,
+            columns,
+            event_time_us,
+            publish_time_us,
+            processed_at_us,
+            publish_time_us - event_time_us > self._late_after_us,
+            message,
+        )
 
-    def _lift_quickly(self, table: EventTable, message: RawMessage) -> ValidEvent | None:
+    def _lift_quickly(self, table: EventTable, message: RawMessage, processed_at_us: int) -> Event | None:
         """Return the event if it is of an earlier version, or None if that takes a closer look."""
         lifted = table.lift_quickly(message)
         if lifted is None:
             return None
         current, version = lifted
-        read = self._read_quickly(current)
-        return None if read is None else (*read[:2], version, *read[3:])
+        event = self._read_quickly(current, processed_at_us)
+        return None if event is None else replace(event, schema_version=version, message=message)
 
     @without_collection
-    def _judge(self, message: RawMessage) -> ValidEvent:
+    def _judge(self, message: RawMessage, processed_at_us: int) -> Event:
         """Return the event or raise a Rejected: the last word on a message, whatever it takes."""
         attributes = message.attributes
         table = self._tables.get(attributes.get("event_type", ""))
@@ -284,7 +274,19 @@ class Parser:
             event_id = derived_id(loads(message.payload))
         self.dropped_fields += dropped
         table.validator.normalize(data)
-        return table, event_id, version, event_time_us, dumps(data)
+        if publish_time_us is None:
+            publish_time_us = event_time_us
+        return Event(
+            table.event_type,
+            event_id,
+            version,
+            dumps(data),
+            event_time_us,
+            publish_time_us,
+            processed_at_us,
+            publish_time_us - event_time_us > self._late_after_us,
+            message,
+        )
 
     def _future_fault(self, table: EventTable, text: str) -> Fault:
         seconds = self._max_future_us / 1_000_000

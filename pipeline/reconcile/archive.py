@@ -33,11 +33,10 @@ def identified(message: RawMessage, parser: Parser, numbers: Iterator[int]) -> M
     is_named = message.message_id is not None
     message_id = message.message_id or _without_id(message, next(numbers))
     try:
-        table, event_id, _, event_time_us, _ = parser.validate(message)
+        event = parser.parse(message, 0)
     except Rejected as refusal:
         return Message(message_id, refusal.event_type or UNKNOWN, None, message.publish_time_us, is_named)
-    time_us = event_time_us if message.publish_time_us is None else message.publish_time_us
-    return Message(message_id, table.event_type, event_id, time_us, is_named)
+    return Message(message_id, event.event_type, event.event_id, event.publish_time_us, is_named)
 
 
 def _without_id(message: RawMessage, number: int) -> str:

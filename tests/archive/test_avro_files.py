@@ -103,9 +103,9 @@ def test_a_chunk_of_empty_payloads_ends_too() -> None:
 
 def test_a_file_without_metadata_gives_payloads_and_ids_that_name_the_record() -> None:
     schema = {"type": "record", "name": "PubsubMessage", "fields": [{"name": "data", "type": "bytes"}]}
-    assert read(avro(schema, [{"data": b"a"}, {"data": b"a"}])) == [
-        [RawMessage(b"a", {}, f"{PATH}:0", None, WHOLE), RawMessage(b"a", {}, f"{PATH}:1", None, WHOLE)]
-    ]
+    (both,) = read(avro(schema, [{"data": b"a"}, {"data": b"a"}]))
+    assert both == [RawMessage(b"a", {}, None, None, WHOLE, number) for number in (0, 1)]
+    assert [each.message_id for each in both] == [f"{PATH}:0", f"{PATH}:1"]
 
 
 def test_nullable_fields_and_a_plain_long_are_taken() -> None:
@@ -124,7 +124,7 @@ def test_nullable_fields_and_a_plain_long_are_taken() -> None:
     full = {"message_id": "7", "publish_time": 123, "attributes": {"a": "b"}, "data": "é", "more": 1}
     assert read(avro(schema, [nothing, full])) == [
         [
-            RawMessage(b"", {}, f"{PATH}:0", None, WHOLE),
+            RawMessage(b"", {}, None, None, WHOLE, 0),
             RawMessage("é".encode(), {"a": "b"}, "7", 123, WHOLE),
         ]
     ]

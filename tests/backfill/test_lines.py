@@ -29,7 +29,7 @@ def test_each_line_is_a_message_that_is_named_by_its_place(
     data: bytes, lines: list[tuple[int, bytes]]
 ) -> None:
     assert read_messages(F, data, 0) == [
-        RawMessage(text, {}, f"f:{offset}", None, F) for offset, text in lines
+        RawMessage(text, {}, None, None, F, offset) for offset, text in lines
     ]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from pipeline.contract import load_contract
-from pipeline.elements import RawMessage
+from pipeline.elements import Event, RawMessage
 from pipeline.errors import ContractError, Rejected
 from pipeline.parse import Parser
 
@@ -101,3 +102,9 @@ def row(raw: RawMessage, parser: Parser = PARSER) -> dict[str, Any]:
 def errors_at(refused: Rejected, path: str) -> list[ContractError]:
     """Return the errors at `path`."""
     return [error for error in refused.errors if error.path == path]
+
+
+def assert_alike(quick: Event, thorough: Event) -> None:
+    """Both ways of reading made the same event; how their columns are spelled may differ."""
+    assert orjson.loads(quick.columns) == orjson.loads(thorough.columns)
+    assert replace(quick, columns=thorough.columns) == thorough

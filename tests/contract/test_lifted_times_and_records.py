@@ -15,7 +15,7 @@ from pipeline.elements import RawMessage
 from pipeline.errors import ContractFileError
 from pipeline.migrations import STEPS, Fields
 from pipeline.parse import Parser
-from tests.contract.messages import message, row, verdict
+from tests.contract.messages import PROCESSED_US, message, row, verdict
 from tests.contract.test_quick_reading import _ONLY_A_TIME, _column
 
 NOON, ONE = "2024-05-01T12:00:00.000000Z", "2024-05-01T13:00:00.000000Z"
@@ -75,7 +75,7 @@ def sent(event: dict[str, Any], **attributes: str) -> RawMessage:
 
 @pytest.mark.parametrize("raw", [sent(first(), schema_version="1"), sent(first(schema_version=1))])
 def test_an_event_that_would_pass_as_one_of_now_is_still_lifted(parser: Parser, raw: RawMessage) -> None:
-    assert parser._read_quickly(raw) is not None
+    assert parser._read_quickly(raw, PROCESSED_US) is not None
     parsed = row(raw, parser)
     assert (parsed["at"], parsed["notes"], parsed["schema_version"]) == (ONE, [NOON, ""], 1)
 
@@ -83,7 +83,7 @@ def test_an_event_that_would_pass_as_one_of_now_is_still_lifted(parser: Parser, 
 @pytest.mark.parametrize("name", ["at", "seen", "until"])
 def test_a_time_of_an_old_event_is_one_wherever_it_goes(parser: Parser, name: str) -> None:
     raw = sent(first(**{name: "yesterday"}), schema_version="1")
-    assert parser._read_quickly(raw) is None
+    assert parser._read_quickly(raw, PROCESSED_US) is None
     assert verdict(raw, parser) == ("invalid_timestamp", [(f"/{name}", "format")])
 
 
@@ -98,15 +98,15 @@ def test_a_type_inside_a_record_is_not_the_events_own(parser: Parser) -> None:
     inside = first(schema_version=1, only_then="x", more={"event_type": "time"})
     assert verdict(message(inside, {}, None), parser)[0] == "unknown_event_type"
     raw = message({**inside, "event_type": "time"}, {}, None)
-    assert parser._read_quickly(raw) is not None
+    assert parser._read_quickly(raw, PROCESSED_US) is not None
     assert row(raw, parser)["more"] == {"event_type": "time"}
 
 
 def test_a_later_version_is_not_lifted(parser: Parser) -> None:
     raw = sent({"at": NOON, "seen": "now"})
-    quick = parser._read_quickly(raw)
+    quick = parser._read_quickly(raw, PROCESSED_US)
     assert quick is not None
-    assert orjson.loads(quick[-1]) == {"at": NOON, "seen": "now"}
+    assert orjson.loads(quick.columns) == {"at": NOON, "seen": "now"}
 
 
 @pytest.mark.parametrize(

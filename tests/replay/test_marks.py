@@ -126,7 +126,7 @@ def test_message_at_pubsubs_limits_is_none_of_them() -> None:
 
 def test_a_second_refusal_without_room_for_the_count_is_another_letter() -> None:
     first = letter(1, (b"x", attributes(100)))
-    second = replace(first, message=replace(first.message, message_id="m2"))
+    second = replace(first, message=replace(first.message, given_id="m2"))
     assert dead_letter_id(first) != dead_letter_id(second)
 
 

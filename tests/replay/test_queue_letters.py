@@ -30,7 +30,7 @@ def row_as_read(row: bytes) -> dict[str, Any]:
     }
 
 
-WITHOUT_ID = replace(letter(15), message=replace(letter(15).message, message_id=None))
+WITHOUT_ID = replace(letter(15), message=replace(letter(15).message, given_id=None))
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 4, 5])

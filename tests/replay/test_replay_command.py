@@ -115,7 +115,7 @@ def test_a_message_is_replayed_max_replays_times_and_no_more(
         original = letter(
             0, (b"x", {**attributes, **({"replay_count": str(count)} if count and not attributes else {})})
         )
-        keep(plant, [replace(original, message=replace(original.message, message_id=message_id))])
+        keep(plant, [replace(original, message=replace(original.message, given_id=message_id))])
         ended = replay(plant, FROM_TABLE, "--max_replays=2")
         replayed = plant.pull_all(plant.subscription)
         if generation == 2:

@@ -123,7 +123,7 @@ def test_shards_are_written_side_by_side(tmp_path: Path) -> None:
 
 def test_events_without_a_message_id_are_written(tmp_path: Path) -> None:
     nameless = event("a")
-    nameless = replace(nameless, message=replace(nameless.message, message_id=None))
+    nameless = replace(nameless, message=replace(nameless.message, given_id=None))
     assert ids(Script().chunk(nameless).run(write_lake(tmp_path))) == []
     assert stored(tmp_path) == ["a"]
 

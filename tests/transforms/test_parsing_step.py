@@ -18,9 +18,9 @@ from pipeline.transforms.parsing import ParseMessages, ParseSettings, parse_chun
 from tests.contract.messages import CONTRACT, PARSER, PROCESSED_US, PUBLISHED_US, good, message, refusal
 from tests.transforms.streams import run_batch
 
-GOOD = replace(message(good()), message_id="good")
-BAD = replace(message(b"{"), message_id="bad")
-NAMELESS = replace(message(good(), {"event_id": "e1"}), message_id=None)
+GOOD = replace(message(good()), given_id="good")
+BAD = replace(message(b"{"), given_id="bad")
+NAMELESS = replace(message(good(), {"event_id": "e1"}), given_id=None)
 UNEXPECTED = message({**good(), "extra": 1})
 LENIENT = Parser(CONTRACT, unknown_fields="drop")
 
@@ -45,7 +45,7 @@ def test_messages_are_split_in_order_and_neighbours_of_bad_ones_unharmed() -> No
 @given(st.lists(st.sampled_from([GOOD, BAD, NAMELESS, UNEXPECTED]), max_size=12))
 def test_a_chunk_is_read_as_its_messages_are_one_by_one(messages: list[RawMessage]) -> None:
     """What takes a closer look and is accepted then, as an unexpected field can be, stands in its place."""
-    messages = [replace(each, message_id=str(number)) for number, each in enumerate(messages)]
+    messages = [replace(each, given_id=str(number)) for number, each in enumerate(messages)]
     events, letters = LENIENT.parse_all(messages, PROCESSED_US)
     expected: list[Event] = []
     refused: list[tuple[RawMessage, str]] = []
@@ -99,7 +99,7 @@ def test_finished_messages_are_those_with_an_id() -> None:
             "refused": parsed.dead_letters | "Refused" >> MessageIds(),
         }
 
-    without_id: RawMessage = replace(GOOD, message_id=None)
+    without_id: RawMessage = replace(GOOD, given_id=None)
     outcome = run_batch([[GOOD, BAD, without_id], [NAMELESS]], finish)
     assert outcome.outputs == {"accepted": [["good"]], "refused": [["bad"]]}
 
