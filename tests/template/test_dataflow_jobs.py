@@ -119,15 +119,21 @@ def test_flags_that_the_launcher_words_in_its_own_way_reach_the_job(streaming: J
     assert pool["ipConfiguration"] == "WORKER_IP_PRIVATE"
 
 
-@pytest.mark.parametrize(("way", "project"), [("streaming", "my-project"), ("backfill", "local-shop")])
+@pytest.mark.parametrize(
+    ("way", "project", "lake_step"),
+    [
+        ("streaming", "my-project", "WriteLake/PartitionByHour"),
+        ("backfill", "local-shop", "WriteLake/WriteLargeParts/ParDo(_WriteLargeParts)"),
+    ],
+)
 def test_the_workers_get_the_dataset_the_bucket_and_the_flags(
-    way: str, project: str, request: pytest.FixtureRequest
+    way: str, project: str, lake_step: str, request: pytest.FixtureRequest
 ) -> None:
     job: Job = request.getfixturevalue(way)
     insert = job.do_fn("WriteEvents/InsertEvents/ParDo(_InsertEvents)")
     assert insert.tables["order"] == f"{project}.ecommerce_events.orders"
     assert insert.settings.max_batch_rows == 321
-    assert job.do_fn("WriteLake/PartitionByHour").settings.root == f"gs://{BUCKET}"
+    assert job.do_fn(lake_step).settings.root == f"gs://{BUCKET}"
 
 
 @pytest.mark.parametrize("flags", [STREAMING, BACKFILL], ids=["streaming", "backfill"])
