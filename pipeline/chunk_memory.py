@@ -59,9 +59,8 @@ def give_back() -> None:
 def giving_back() -> Iterator[None]:
     """Meanwhile, give back now and then what is free, if it is much.
 
-    For the process that has its workers do the work.
-
-    It keeps what they shuffle, part after part, and in the holes of one part's the next does not fit.
+    For the process that has its workers do the work: it keeps what they shuffle, part after part, and in the
+    holes of one part's the next does not fit.
     """
     ended = threading.Event()
 

@@ -38,8 +38,7 @@ ONE_MACHINE = "BundleBasedDirectRunner"
 _SEVERAL = "multi_processing"
 """What Beam calls a run in several processes."""
 ALONE_FROM_ROWS = 250
-"""Rows of a backfill's block that make a lake file worth its while. Fewer are shuffled, to be put together
-with those of other blocks, which takes memory."""
+"""Rows of one range of a file that make a lake file worth its while. Fewer are put together with others'."""
 
 
 class LiveSettings(NamedTuple):

@@ -28,45 +28,13 @@ from pipeline.envelope import (
     unknown_type_fault,
     version_fault,
 )
-from pipeline.errors import (
-    ContractError,
-    DuplicateKey,
-    EventTimeInFuture,
-    InvalidEventId,
-    InvalidSchemaVersion,
-    InvalidTimestamp,
-    InvalidValue,
-    LoneSurrogate,
-    MissingField,
-    NumberOutOfRange,
-    Rejected,
-    UnexpectedField,
-    UnknownEventType,
-    UnsupportedSchemaVersion,
-    WrongType,
-)
+from pipeline.errors import ContractError, EventTimeInFuture, NumberOutOfRange, Rejected
 from pipeline.event_tables import EventTable, event_table
 from pipeline.json_text import MAX_ERRORS, MAX_PAYLOAD_BYTES, Fault, read_object
+from pipeline.precedence import refusal_for
 from pipeline.quick_reading import Refused, encode
 from pipeline.rfc3339 import format_rfc3339, parse_rfc3339_us
 from pipeline.wording import shortened
-
-PRECEDENCE: tuple[type[Rejected], ...] = (
-    LoneSurrogate,
-    DuplicateKey,
-    NumberOutOfRange,
-    UnknownEventType,
-    InvalidEventId,
-    InvalidSchemaVersion,
-    UnsupportedSchemaVersion,
-    MissingField,
-    WrongType,
-    InvalidTimestamp,
-    InvalidValue,
-    UnexpectedField,
-    EventTimeInFuture,
-)
-"""An event with several faults is refused for the first of these; its errors come in this order too."""
 
 _EVENT_TYPE = b'"event_type":"'
 
@@ -197,23 +165,11 @@ class Parser:
             except ValueError:
                 return None
             columns = encode(data)
-        if publish_time_us is None:
-            publish_time_us = event_time_us
-        elif event_time_us - publish_time_us > self._max_future_us:
+        if publish_time_us is not None and event_time_us - publish_time_us > self._max_future_us:
             return None
         if event_id is UNSET:
             event_id = derived_id(loads(payload))
-        return Event(
-            table.event_type,
-            event_id,
-            version,
-            columns,
-            event_time_us,
-            publish_time_us,
-            processed_at_us,
-            publish_time_us - event_time_us > self._late_after_us,
-            message,
-        )
+        return self._event(message, table, event_id, version, columns, event_time_us, processed_at_us)
 
     def _lift_quickly(self, table: EventTable, message: RawMessage, processed_at_us: int) -> Event | None:
         """Return the event if it is of an earlier version, or None if that takes a closer look."""
@@ -238,7 +194,7 @@ class Parser:
         event_type = attributes.get("event_type", fields.get("event_type"))
         table = self._tables.get(event_type) if isinstance(event_type, str) else None
         if table is None:
-            raise _refusal(
+            raise refusal_for(
                 [*faults, unknown_type_fault(attributes, event_type, map(str, self._tables))], None
             )
         event_id = attributes.get("event_id", fields.get("event_id"))
@@ -249,7 +205,7 @@ class Parser:
             faults.append(version_fault(attributes, fields.get("schema_version")))
         elif version > table.schema_version:
             fault = newer_version_fault(attributes, version, table.event_type, table.schema_version)
-            raise _refusal([*faults, fault], table.event_type)
+            raise refusal_for([*faults, fault], table.event_type)
         sent_as = table.of_version(version)
         if sent_as.has_event_type and "event_type" in fields:
             data["event_type"] = fields["event_type"]
@@ -269,18 +225,31 @@ class Parser:
             data, faults = table.lift(data, version)
             event_time_us = _event_time_us(data.get(table.event_time))
         if faults or version is None or event_time_us is None:
-            raise _refusal(faults, table.event_type)
+            raise refusal_for(faults, table.event_type)
         if event_id is None:  # not before: it takes longer than all else, and is in vain for a refused one
             event_id = derived_id(loads(message.payload))
         self.dropped_fields += dropped
         table.validator.normalize(data)
+        return self._event(message, table, event_id, version, dumps(data), event_time_us, processed_at_us)
+
+    def _event(
+        self,
+        message: RawMessage,
+        table: EventTable,
+        event_id: str,
+        version: int,
+        columns: bytes,
+        event_time_us: int,
+        processed_at_us: int,
+    ) -> Event:
+        publish_time_us = message.publish_time_us
         if publish_time_us is None:
             publish_time_us = event_time_us
         return Event(
             table.event_type,
             event_id,
             version,
-            dumps(data),
+            columns,
             event_time_us,
             publish_time_us,
             processed_at_us,
@@ -310,13 +279,3 @@ def _event_time_us(value: Any) -> int | None:
         return parse_rfc3339_us(value) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def _refusal(faults: list[Fault], event_type: str | None) -> Rejected:
-    """Return the refusal for the gravest of `faults`, with the errors of all of them."""
-    ordered = sorted(faults, key=lambda fault: PRECEDENCE.index(fault.refusal))
-    errors = [fault.error for fault in ordered[:MAX_ERRORS]]
-    if len(ordered) >= MAX_ERRORS:
-        message = f"There may be more: the first {MAX_ERRORS:,} errors are listed."
-        errors.append(ContractError("", "too_many_errors", message))
-    return ordered[0].refusal(errors, event_type)

@@ -17,8 +17,8 @@ _RFC3339 = re.compile(
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _EPOCH = datetime(1970, 1, 1)
 
-# The usual endings of a timestamp, `.123Z` and `.123456Z` or with `+00:00`, are looked up in parts: so small
-# tables stay in the processor's cache between all else.
+# The usual endings of a timestamp, `.123Z` and `.123456Z` or with `+00:00`, are looked up in parts: among all
+# else that parsing a chunk does, tables of 100 entries measured quicker than such of 1,000.
 _HUNDREDTHS_US = {f".{number:02d}": number * 10_000 for number in range(100)}
 _TWO_DIGITS = {f"{number:02d}": number for number in range(100)}
 _LAST_US = {f"{number:02d}{zone}": number for number in range(100) for zone in ("Z", "+00:00")}

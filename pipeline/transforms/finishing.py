@@ -22,8 +22,11 @@ class MessageIds(beam.PTransform):
 
 def message_ids(elements: Iterable[Event | DeadLetter]) -> list[str]:
     """The ids of the messages behind them; none of a message from a file, of which nobody waits to hear."""
-    messages = [each.message for each in elements if each.message.read_from is None]
-    return [message.message_id for message in messages if message.message_id is not None]
+    return [
+        message.given_id
+        for message in (each.message for each in elements)
+        if message.read_from is None and message.given_id is not None
+    ]
 
 
 class _TakeIds(beam.DoFn):

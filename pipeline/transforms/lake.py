@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 import apache_beam as beam
 import orjson
 import pyarrow as pa
-import pyarrow.json
-import pyarrow.parquet
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow, GlobalWindows, IntervalWindow, TimestampedValue
 from apache_beam.utils.windowed_value import PaneInfo, WindowedValue
@@ -21,11 +17,10 @@ from apache_beam.utils.windowed_value import PaneInfo, WindowedValue
 from pipeline.arrow_schema import arrow_schema
 from pipeline.chunks import Chunk
 from pipeline.contract import load_contract
-from pipeline.contract_rules import PIPELINE_COLUMNS
 from pipeline.elements import ByteRange, Event
 from pipeline.objects import write_object
 from pipeline.rfc3339 import MIN_US, format_rfc3339
-from pipeline.transforms.finishing import message_ids
+from pipeline.transforms.lake_parts import LakePart, joined, lake_part, parquet_bytes
 from pipeline.windows import beam_timestamp, into_deltas
 
 HOUR_US = 3_600_000_000
@@ -50,20 +45,6 @@ class LakeSettings(NamedTuple):
     schemas_path: str | None = None
     rows_at_once: int = 50_000
     """A range that brings more rows than these writes them in several turns, to keep memory small."""
-
-
-class LakePart(NamedTuple):
-    """Events for one file: a list for each of their values, in one order."""
-
-    columns: list[bytes]
-    """See pipeline.elements.Event, for these and the next."""
-    event_ids: list[str]
-    schema_versions: list[int]
-    publish_times_us: list[int]
-    processed_at_us: list[int]
-    are_late: list[bool]
-    message_ids: list[str]
-    """See pipeline.transforms.finishing.message_ids."""
 
 
 class WriteLake(beam.PTransform):
@@ -116,8 +97,8 @@ class _Place(NamedTuple):
     event_type: str
     hour: int
     """Of the event time, since 1970."""
-    window: int
-    """Of the publish time, since 1970."""
+    window_start_us: int
+    """Of the publish time."""
     shard: int
 
     @property
@@ -138,74 +119,10 @@ def partition(events: Iterable[Event], settings: LakeSettings) -> dict[_Place, L
         if group is None:
             group = groups[place] = []
         group.append(event)
-    return {_Place(*place): lake_part(group) for place, group in groups.items()}
-
-
-def lake_part(events: list[Event]) -> LakePart:
-    """Events of one type as they stand in a file."""
-    return LakePart(
-        [event.columns for event in events],
-        [event.event_id for event in events],
-        [event.schema_version for event in events],
-        [event.publish_time_us for event in events],
-        [event.processed_at_us for event in events],
-        [event.is_late for event in events],
-        message_ids(events),
-    )
-
-
-def joined(parts: list[LakePart]) -> LakePart:
-    """Several parts as one."""
-    if len(parts) == 1:
-        return parts[0]
-    return LakePart(*([*chain(*values)] for values in zip(*parts, strict=True)))
-
-
-def parquet_bytes(part: LakePart, schema: pa.Schema) -> bytes:
-    """Events as one Parquet file of their table's schema.
-
-    Raises pyarrow.ArrowInvalid if a column does not fit the schema, which none of an accepted event does.
-    """
-    moment = pa.timestamp("us", tz="UTC")
-    ours = {
-        "event_id": pa.array(part.event_ids, pa.string()),
-        "schema_version": pa.array(part.schema_versions, pa.int64()),
-        "is_late": pa.array(part.are_late, pa.bool_()),
-        "publish_time": pa.array(part.publish_times_us, moment),
-        "processed_at": pa.array(part.processed_at_us, moment),
+    return {
+        _Place(event_type, hour, window * window_us, shard): lake_part(group)
+        for (event_type, hour, window, shard), group in groups.items()
     }
-    sent, repeating = _parts_of(schema)
-    lines = pa.py_buffer(b"\n".join(part.columns))
-    read = pyarrow.json.read_json(
-        pa.BufferReader(lines),
-        read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=1 << 26),
-        parse_options=pyarrow.json.ParseOptions(
-            explicit_schema=sent,
-            newlines_in_values=False,
-            unexpected_field_behavior="error",
-        ),
-    )
-    theirs = read.select(sent.names).cast(sent)  # the reader says of every column that it may be null
-    table = pa.table([ours[name] if name in ours else theirs[name] for name in schema.names], schema)
-    sink = io.BytesIO()
-    pyarrow.parquet.write_table(table, sink, compression="zstd", use_dictionary=repeating)
-    return sink.getvalue()
-
-
-@lru_cache(maxsize=64)
-def _parts_of(schema: pa.Schema) -> tuple[pa.Schema, list[str]]:
-    """(what the producer sends, paths of the columns whose values may repeat).
-
-    Without a dictionary for the others, which would say each value and then its number, writing takes a tenth
-    less time and files are 10 to 25 % smaller.
-    """
-    empty = io.BytesIO()
-    pyarrow.parquet.write_table(schema.empty_table(), empty)
-    leaves = pyarrow.parquet.ParquetFile(empty).schema
-    paths = [leaves.column(number).path for number in range(len(leaves))]
-    times = {each.name for each in schema if pa.types.is_timestamp(each.type)} - {"processed_at"}
-    sent = pa.schema([field for field in schema if field.name not in PIPELINE_COLUMNS])
-    return sent, [path for path in paths if path not in times | {"event_id"}]
 
 
 @lru_cache(maxsize=64)
@@ -218,9 +135,8 @@ class _PartitionByHour(beam.DoFn):
         self.settings = settings
 
     def process(self, events: list[Event]) -> Iterator[TimestampedValue]:
-        window_us = self.settings.window_seconds * 1_000_000
         for place, part in partition(events, self.settings).items():
-            yield TimestampedValue((place.key, part), beam_timestamp(place.window * window_us))
+            yield TimestampedValue((place.key, part), beam_timestamp(place.window_start_us))
 
 
 def hash_shard(event_id: str, shards: int) -> int:
@@ -282,7 +198,7 @@ class _WriteLargeParts(beam.DoFn):
     def _write(self) -> Iterator[object]:
         for place in list(self._gathered):
             part = joined(self._gathered.pop(place))
-            start_us = place.window * self.settings.window_seconds * 1_000_000
+            start_us = place.window_start_us
             if len(part.event_ids) >= self.alone_from_rows:
                 ids = self.files.write(place.key, start_us, "range", part)
                 yield WindowedValue(ids, beam_timestamp(start_us), (GlobalWindow(),))

@@ -20,7 +20,7 @@ from pipeline.erase.__main__ import main
 from pipeline.errors import ContractError
 from pipeline.objects import write_object
 from pipeline.tables import Tables
-from pipeline.transforms.lake import lake_part, parquet_bytes
+from pipeline.transforms.lake_parts import lake_part, parquet_bytes
 from tests.archive.test_avro_files import WITH_METADATA, avro, record
 from tests.contract.messages import CONTRACT
 from tests.endtoend.events import TABLES

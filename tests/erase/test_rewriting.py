@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pipeline.arrow_schema import arrow_schema
 from pipeline.erase.person import Person
 from pipeline.erase.rewriting import FileUnreadable, Rewritten, without_person
-from pipeline.transforms.lake import lake_part, parquet_bytes
+from pipeline.transforms.lake_parts import lake_part, parquet_bytes
 from tests.archive.test_avro_files import WITH_METADATA, avro, messages, record
 from tests.contract.messages import CONTRACT
 from tests.transforms.builders import event

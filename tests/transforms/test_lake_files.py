@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from pipeline.arrow_schema import arrow_schema
 from pipeline.contract import Column
 from pipeline.elements import Event
-from pipeline.transforms.lake import LakeSettings, hash_shard, lake_part, parquet_bytes, partition
+from pipeline.transforms.lake import LakeSettings, hash_shard, partition
+from pipeline.transforms.lake_parts import lake_part, parquet_bytes
 from tests.contract.messages import CONTRACT, GOOD, PARSER, PROCESSED_US, good, message
 from tests.contract.strategies import spelled, valid
 from tests.transforms.builders import event

@@ -12,7 +12,8 @@ from apache_beam.transforms.window import IntervalWindow
 from apache_beam.utils.windowed_value import PaneInfo, PaneInfoTiming
 from msgspec.structs import replace
 
-from pipeline.transforms.lake import LakeSettings, WriteLake, _WriteFile, lake_part
+from pipeline.transforms.lake import LakeSettings, WriteLake, _WriteFile
+from pipeline.transforms.lake_parts import lake_part
 from tests.transforms.builders import at, event
 from tests.transforms.streams import Outcome, Script, run_batch
 

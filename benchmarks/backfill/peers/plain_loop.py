@@ -37,7 +37,7 @@ from pipeline.rfc3339 import format_rfc3339
 from pipeline.rows import Run
 from pipeline.tables import Tables
 from pipeline.transforms.dead_letters import dead_letter_row
-from pipeline.transforms.lake import lake_part, parquet_bytes
+from pipeline.transforms.lake_parts import lake_part, parquet_bytes
 from pipeline.transforms.order_metrics import OrderTotals, metric_rows, summarize_orders
 from pipeline.transforms.windowed_sums import Revision
 
