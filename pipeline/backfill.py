@@ -38,7 +38,7 @@ def run_backfill(job: Job) -> int:
     if job.runner == ONE_MACHINE:
         chunk_memory.share_one_heap()
         if job.worker_processes:
-            worker_processes.prepare()
+            worker_processes.prepare(job.worker_processes)
     files = find_files(job.input_name)
     plan = plan_backfill(files, job.graph.tables, job.graph.run.run_id, job.reload)
     for remark in plan.remarks:

@@ -20,7 +20,7 @@ _SPARE_BYTES = 64_000_000
 
 
 def share_one_heap() -> None:
-    """Let the threads of this process take their memory from one heap; workers: see pipeline.fork_server.
+    """Let the threads of this process, and of those forked from it, take their memory from one heap.
 
     The C library gives each thread a heap of its own, and what one thread has freed no other can use: with
     Beam's dozens of threads a third of the memory is held for nobody.

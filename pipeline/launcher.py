@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from pipeline import main as pipeline_main
+from pipeline.beam_flags import parser_of_beam
 from pipeline.errors import UsageError
 from pipeline.flags import all_flags
-from pipeline.options import parser_of_beam
 
 LOGGER = logging.getLogger(__name__)
 IMAGE_VARIABLE = "PIPELINE_IMAGE"

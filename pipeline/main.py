@@ -5,11 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 
-from pipeline import fork_server
-
 if __name__ == "__main__":
     gc.disable()  # nothing that is loaded is garbage
-    fork_server.start_if_asked(sys.argv)  # meanwhile it loads what the lines below load
 
 import logging
 import signal
@@ -174,7 +171,7 @@ def _drain_when_idle(source: LiveSource, job: Job) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    gc.freeze()
+    gc.freeze()  # a collection would write to each page, and then it is there once for each worker
     gc.enable()
     # The runner's worker threads are daemons; some of gRPC's are not.
     code = main()

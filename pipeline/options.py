@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import secrets
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
-
 from pipeline.anomalies.promotions import NO_PROMOTIONS, Calendar, read_calendar
 from pipeline.anomalies.settings import AnomalySettings
+from pipeline.beam_flags import in_processes, runner_of, without_runner
 from pipeline.bigquery_client import DATASET
 from pipeline.bigquery_rows import InsertSettings
 from pipeline.command_flags import complaint
@@ -35,8 +33,6 @@ from pipeline.transforms.parsing import ParseSettings
 from pipeline.transforms.quality import LedgerSettings
 
 ONE_MACHINE = "BundleBasedDirectRunner"
-_SEVERAL = "multi_processing"
-"""What Beam calls a run in several processes."""
 ALONE_FROM_ROWS = 250
 """Rows of one range of a file that make a lake file worth its while. Fewer are put together with others'."""
 
@@ -62,8 +58,8 @@ class Job(NamedTuple):
     runner: str
     graph: GraphSettings
     live: LiveSettings
-    worker_processes: bool
-    """Whether workers are processes of their own, on one machine."""
+    worker_processes: int
+    """How many workers are processes of their own, on one machine."""
     beam_args: list[str]
     """The flags that are Beam's."""
 
@@ -82,7 +78,7 @@ def parse_job(argv: Sequence[str]) -> Job:
     )
     add_flags(parser)
     flags, beam_args = parser.parse_known_args(list(argv))
-    runner = _check_beam_args(beam_args, parser)
+    runner = runner_of(beam_args, parser)
     _check(flags)
     on_one_machine = runner in ("", ONE_MACHINE, "DirectRunner")
     reads = flags.pubsub_read or ("live" if runner in ("", ONE_MACHINE) else "stock")
@@ -90,11 +86,11 @@ def parse_job(argv: Sequence[str]) -> Job:
         reads = "files"
     if reads == "live" and not on_one_machine:
         raise UsageError(f"--pubsub_read=live reads on one machine only, not with --runner={runner}.")
-    worker_processes = False
+    worker_processes = 0
     if on_one_machine:
-        beam_args = _without_runner(beam_args)
+        beam_args = without_runner(beam_args)
         if reads == "files":
-            beam_args, worker_processes = _in_processes(beam_args)
+            beam_args, worker_processes = in_processes(beam_args)
     buckets = flags.dedup_buckets or (8 if on_one_machine else 256)
     return Job(
         reads,
@@ -111,23 +107,6 @@ def parse_job(argv: Sequence[str]) -> Job:
         worker_processes,
         beam_args,
     )
-
-
-def _without_runner(beam_args: Sequence[str]) -> list[str]:
-    parser = FlagParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--runner")
-    return parser.parse_known_args(list(beam_args))[1]
-
-
-def _in_processes(beam_args: list[str]) -> tuple[list[str], bool]:
-    """(flags, whether workers are processes): several are, unless threads are asked for.
-
-    Python runs threads one at a time.
-    """
-    direct = PipelineOptions(beam_args).view_as(DirectOptions)
-    if direct.direct_num_workers == 1 or direct.direct_running_mode != "in_memory":
-        return beam_args, direct.direct_running_mode == _SEVERAL
-    return [*beam_args, f"--direct_running_mode={_SEVERAL}"], True
 
 
 def graph_settings(flags: argparse.Namespace, dedup_buckets: int) -> GraphSettings:
@@ -269,32 +248,3 @@ def _check_stats_path(path: str) -> None:
         raise UsageError(f"--stats_path={path} is not a file: name one, such as stats.json.")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise UsageError(f"--stats_path={path} lies in a folder that does not exist: create it.")
-
-
-def _check_beam_args(beam_args: Sequence[str], parser: argparse.ArgumentParser) -> str:
-    """The runner's name, or "" if none is given. Beam itself ignores flags it does not know."""
-    beam_parser = parser_of_beam()
-    known, unknown = beam_parser.parse_known_args(list(beam_args))
-    if unknown:
-        flag = unknown[0].split("=", 1)[0]
-        names = [*parser._option_string_actions, *beam_parser._option_string_actions]
-        near = difflib.get_close_matches(flag, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
-        raise UsageError(f"{unknown[0]} is not a flag of this pipeline or of Beam: {hint}")
-    return known.runner or ""
-
-
-def parser_of_beam() -> FlagParser:
-    """Every flag that Beam's own options declare."""
-    parser = _BeamFlags(add_help=False, allow_abbrev=False)
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(parser)
-    return parser
-
-
-class _BeamFlags(FlagParser):
-    """Takes the flags that Beam's own options declare."""
-
-    def add_value_provider_argument(self, *names: str, **settings: object) -> None:
-        """Declare a Beam flag that a classic template could fill later; here it is an ordinary one."""
-        self.add_argument(*names, **settings)  # type: ignore[arg-type]

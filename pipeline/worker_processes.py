@@ -1,4 +1,4 @@
-"""Worker processes of a run on one machine, forked from a process that has loaded what they need.
+"""Worker processes of a run on one machine, forked from the program once it has loaded what they need.
 
 Beam starts each as a Python of its own, which loads the same modules again: a second and a half of a core
 before it does anything, and memory that is there once for each.
@@ -7,11 +7,16 @@ before it does anything, and memory that is there once for each.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, NamedTuple
 
 import grpc
 from apache_beam.portability import python_urns
@@ -21,21 +26,56 @@ from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.runners.worker import data_plane, sdk_worker_main
 from google.protobuf import json_format, text_format
 
-from pipeline import fork_server
-from pipeline.commands import INTERRUPTED, log_to_stderr
+from pipeline.commands import INTERRUPTED
 
 _ASK_SECONDS = 0.5
 _ended: list[int] = []
 """The exit codes of this run's worker processes that have ended before their time; -15 for signal 15."""
 
 
-def prepare() -> None:
-    """Let the workers of the coming run be forked. Elsewhere than on Linux, Beam's own way stays."""
+class _Reserve(NamedTuple):
+    """A process that waits to be told what it works for."""
+
+    process: BaseProcess
+    orders: Connection
+
+
+_reserve: list[_Reserve] = []
+
+
+def prepare(count: int) -> None:
+    """Fork `count` workers for the coming run, which wait until it begins.
+
+    To be called before anything starts a thread: with one, and elsewhere than on Linux, not all that is
+    loaded can be forked, and Beam's own way stays.
+    """
     _ended.clear()
     _say_only_news()
-    if fork_server.start() is not None:
-        register = worker_handlers.WorkerHandler.register_environment
-        register(python_urns.SUBPROCESS_SDK, bytes)(_ForkedWorkerHandler)
+    _dismiss()
+    can_fork = sys.platform == "linux" and threading.active_count() == 1
+    handler = _ForkedWorkerHandler if can_fork else worker_handlers.SubprocessSdkWorkerHandler
+    worker_handlers.WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(handler)
+    if not can_fork:
+        return
+    context = multiprocessing.get_context("fork")
+    not_now = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(count):
+            theirs, orders = context.Pipe(duplex=False)
+            process = context.Process(target=_await_orders, args=(theirs, orders), daemon=True)
+            process.start()
+            theirs.close()
+            _reserve.append(_Reserve(process, orders))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, not_now)
+
+
+def _dismiss() -> None:
+    """Let those go that an earlier run has not used."""
+    while _reserve:
+        unused = _reserve.pop()
+        unused.orders.close()
+        unused.process.join()
 
 
 def untimely_end() -> str | None:
@@ -58,23 +98,21 @@ class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):
     def __init__(self, _command_line: bytes, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._closed = threading.Event()
-        environment = {
-            **os.environ,
-            "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(
-                self.control_api_service_descriptor()
-            ),
-            "PIPELINE_OPTIONS": json_format.MessageToJson(
-                self.provision_info.provision_info.pipeline_options
-            ),
-            "WORKER_ID": self.worker_id,
-        }
-        context = fork_server.start()
-        assert context is not None
-        self._process = context.Process(target=_work, args=(environment,), name=self.worker_id, daemon=True)
+        self._process, self._orders = _reserve.pop()
 
     def start_worker(self) -> None:
-        """Fork it."""
-        self._process.start()
+        """Tell it what it works for, in the words in which Beam would tell a process that it starts."""
+        options = self.provision_info.provision_info.pipeline_options
+        with self._orders, suppress(BrokenPipeError):  # if it has ended, whoever watches it says so
+            self._orders.send(
+                {
+                    "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(
+                        self.control_api_service_descriptor()
+                    ),
+                    "PIPELINE_OPTIONS": json_format.MessageToJson(options),
+                    "WORKER_ID": self.worker_id,
+                }
+            )
         threading.Thread(target=self._watch, name=f"watch {self.worker_id}", daemon=True).start()
 
     def close(self) -> None:
@@ -101,12 +139,15 @@ class _ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):
                 )
 
 
-def _work(environment: Mapping[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # whoever started it says so
-    log_to_stderr()
-    _say_only_news()
+def _await_orders(receiver: Connection, sender: Connection) -> None:
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # the program says so
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    sender.close()  # it is the program's: so this process hears when that has ended
+    try:
+        orders: Mapping[str, str] = receiver.recv()
+    except EOFError:
+        os._exit(0)
+    os.environ.update(orders)
     try:
         sdk_worker_main.main([])
     except grpc.RpcError:  # the runner has ended, and said why

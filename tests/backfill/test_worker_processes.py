@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from pipeline import fork_server
+from pipeline import worker_processes
 from pipeline.options import parse_job
 from tests.backfill.shop_files import plain
 from tests.loads.backfills import command
@@ -20,44 +23,31 @@ LINES = 250_000
 PATIENCE_SECONDS = 60.0
 
 
+PROCESSES = ["--direct_running_mode=multi_processing"]
+
+
 @pytest.mark.parametrize(
-    ("flags", "modes"),
+    ("flags", "modes", "workers"),
     [
-        ((), []),
-        (("--direct_num_workers=1",), []),
-        (("--direct_num_workers=2",), ["--direct_running_mode=multi_processing"]),
-        (("--direct_num_workers", "0"), ["--direct_running_mode=multi_processing"]),
+        ((), [], 0),
+        (("--direct_num_workers=1",), [], 0),
+        (("--direct_num_workers=1", *PROCESSES), PROCESSES, 1),
+        (("--direct_num_workers=2",), PROCESSES, 2),
+        (("--direct_num_workers", "0"), PROCESSES, multiprocessing.cpu_count()),
         (
             ("--direct_num_workers=2", "--direct_running_mode=multi_threading"),
             ["--direct_running_mode=multi_threading"],
+            0,
         ),
     ],
 )
 def test_several_workers_are_processes_unless_threads_are_asked_for(
-    tmp_path: Path, flags: tuple[str, ...], modes: list[str]
+    tmp_path: Path, flags: tuple[str, ...], modes: list[str], workers: int
 ) -> None:
     given = command(str(tmp_path / "in"), str(tmp_path / "out"), "none", *flags)
     job = parse_job(given[given.index("--is_backfill") :])
     assert [flag for flag in job.beam_args if flag.startswith("--direct_running_mode")] == modes
-
-
-@pytest.mark.parametrize(
-    ("flags", "starts"),
-    [
-        (("--is_backfill",), False),
-        (("--is_backfill", "--direct_num_workers=1"), False),
-        (("--is_backfill", "--direct_num_workers=2"), True),
-        (("--direct_num_workers", "2", "--is_backfill"), True),
-        (("--direct_num_workers=2",), False),
-    ],
-)
-def test_the_process_to_fork_from_is_started_for_several_workers_of_a_backfill_alone(
-    monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], starts: bool
-) -> None:
-    started: list[bool] = []
-    monkeypatch.setattr(fork_server, "start", lambda: started.append(True))
-    fork_server.start_if_asked(flags)
-    assert started == [True] * starts
+    assert job.worker_processes == workers
 
 
 @pytest.fixture(scope="module")
@@ -98,21 +88,39 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture
-def running(pattern: str, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A backfill whose two workers have begun to write."""
-    given = command(pattern, str(tmp_path / "lake"), "none", "--direct_num_workers=2")
+@contextmanager
+def backfill(pattern: str, lake: Path) -> Iterator[subprocess.Popen[str]]:
+    given = command(pattern, str(lake), "none", "--direct_num_workers=2")
     with subprocess.Popen(
         given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as process:
         try:
-            until(lambda: process.poll() is not None or any((tmp_path / "lake").rglob("*.parquet")))
-            assert process.poll() is None, process.stdout and process.stdout.read()
             yield process
         finally:
             for pid in [*descendants(process.pid), process.pid]:
                 if is_there(pid):
                     os.kill(pid, signal.SIGKILL)
+
+
+def until_it_has(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+    until(lambda: process.poll() is not None or condition())
+    assert process.poll() is None, process.stdout and process.stdout.read()
+
+
+@pytest.fixture
+def beginning(pattern: str, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A backfill whose two workers have just been forked."""
+    with backfill(pattern, tmp_path / "lake") as process:
+        until_it_has(process, lambda: len(descendants(process.pid)) == 2)
+        yield process
+
+
+@pytest.fixture
+def running(pattern: str, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A backfill whose two workers have begun to write."""
+    with backfill(pattern, tmp_path / "lake") as process:
+        until_it_has(process, lambda: any((tmp_path / "lake").rglob("*.parquet")))
+        yield process
 
 
 def lines_said(process: subprocess.Popen[str]) -> list[str]:
@@ -122,14 +130,29 @@ def lines_said(process: subprocess.Popen[str]) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_end_of_a_worker_ends_the_run_with_one_sentence(running: subprocess.Popen[str]) -> None:
-    pids = descendants(running.pid)
+@pytest.mark.parametrize("stage", ["beginning", "running"])
+def test_the_end_of_a_worker_ends_the_run_with_one_sentence(
+    stage: str, request: pytest.FixtureRequest
+) -> None:
+    process: subprocess.Popen[str] = request.getfixturevalue(stage)
+    pids = descendants(process.pid)
     os.kill(pids[-1], signal.SIGKILL)
-    assert lines_said(running) == [
+    assert lines_said(process) == [
         "error: a worker process has ended with signal SIGKILL; if memory is short, use fewer "
         "--direct_num_workers."
     ]
-    assert running.returncode == 1
+    assert process.returncode == 1
+    until(lambda: not any(map(is_there, pids)))
+
+
+@pytest.mark.slow
+def test_an_interrupt_before_the_run_has_begun_ends_all_processes(beginning: subprocess.Popen[str]) -> None:
+    pids = descendants(beginning.pid)
+    os.killpg(beginning.pid, signal.SIGINT)
+    said = lines_said(beginning)
+    assert len(said) == 1
+    assert said[0].startswith("stopped")
+    assert beginning.returncode == 130
     until(lambda: not any(map(is_there, pids)))
 
 
@@ -158,9 +181,24 @@ def test_an_interrupt_that_a_worker_alone_has_noticed_so_far_ends_the_run_like_a
 
 
 @pytest.mark.slow
-def test_no_worker_outlives_the_run_that_was_killed(running: subprocess.Popen[str]) -> None:
-    pids = descendants(running.pid)
-    assert len(pids) >= 3
-    running.kill()
-    assert lines_said(running) == []
+@pytest.mark.parametrize("stage", ["beginning", "running"])
+def test_no_worker_outlives_the_run_that_was_killed(stage: str, request: pytest.FixtureRequest) -> None:
+    process: subprocess.Popen[str] = request.getfixturevalue(stage)
+    pids = descendants(process.pid)
+    assert len(pids) == 2
+    process.kill()
+    assert lines_said(process) == []
     until(lambda: not any(map(is_there, pids)))
+
+
+def test_a_process_with_threads_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # so that it is set back
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        worker_processes.prepare(2)
+        assert multiprocessing.active_children() == []
+    finally:
+        done.set()
+        thread.join()
