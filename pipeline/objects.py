@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 
 from google.api_core.exceptions import Forbidden, NotFound
@@ -14,6 +16,8 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from pipeline.errors import PipelineError
 
 UPLOAD_TIMEOUT_SECONDS = 60.0
+WRITES_AT_ONCE = 4
+"""Each holds an object in memory."""
 _RETRY = DEFAULT_RETRY.with_delay(initial=0.25, maximum=32.0, multiplier=1.5)
 """Doubled each time, as by default, the next wait could be twice as long as the outage so far."""
 
@@ -33,6 +37,29 @@ def write_object(path: str, data: bytes) -> None:
         _upload(path, data)
     else:
         _write_file(path, data)
+
+
+class ObjectWriter:
+    """Writes the objects of one bundle while the bundle goes on: an upload, or a disk, takes its time."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(WRITES_AT_ONCE, thread_name_prefix="write-object")
+        self._under_way: deque[Future[None]] = deque()
+
+    def write(self, path: str, data: bytes) -> None:
+        """Begin what `write_object` does, once fewer than WRITES_AT_ONCE are under way.
+
+        Raises what an earlier one has raised.
+        """
+        if len(self._under_way) == WRITES_AT_ONCE:
+            self._under_way.popleft().result()
+        self._under_way.append(self._threads.submit(write_object, path, data))
+
+    def finish(self) -> None:
+        """Wait until all are written; raises what one of them has raised. Nothing can be written after it."""
+        with self._threads:
+            while self._under_way:
+                self._under_way.popleft().result()
 
 
 def _upload(path: str, data: bytes) -> None:

@@ -5,7 +5,8 @@
 
 Scenarios: small and large run all sides in turns on the first and second of --sizes (of PySpark's two only
 the quicker one on the large set); growth runs the pipeline on the third as well; invalid runs it on files of
-nothing but invalid events, envelope on an archive in .jsonl.gz, warehouse into the BigQuery emulator.
+nothing but invalid events, envelope on an archive in .jsonl.gz, distant with objects that take 0.1 s more to
+write, warehouse into the BigQuery emulator.
 De-duplication is on everywhere. Each side's lake, order metrics and dead letters are compared with what the
 generator made and with the plain loop's, and differences are printed.
 """
@@ -31,11 +32,12 @@ from benchmarks.backfill.sides import (
     SPARK_COLUMNS,
     Side,
     all_sides,
+    distant_objects,
     no_pyspark,
 )
 from benchmarks.backfill.warehouse import WarehouseRun, run_warehouse
 
-SCENARIOS = ("small", "large", "growth", "invalid", "envelope", "warehouse")
+SCENARIOS = ("small", "large", "growth", "invalid", "envelope", "distant", "warehouse")
 QUICK_SIZES = (20_000, 100_000, 300_000)
 BYTES_AN_EVENT = 900
 """Of disk: the lines, and one side's output at a time."""
@@ -128,6 +130,8 @@ def _measure(flags: argparse.Namespace, backfills: Backfills, warehouse: list[Wa
         _in_turns(backfills, ours, large, flags.large_repetitions)
     if "envelope" in flags.only:
         backfills.run(ours, *backfills.inputs(large, "envelope"))
+    if "distant" in flags.only:
+        _compare(backfills, [distant_objects(), ours], large, flags.large_repetitions)
     if "warehouse" in flags.only:
         _, given = backfills.inputs(flags.warehouse_events)
         for workers in (1, 2):

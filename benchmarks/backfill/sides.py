@@ -15,6 +15,7 @@ INSTALL_PYSPARK = "uv pip install --target FOLDER -r requirements/pyspark.txt"
 
 PIPELINE_2 = "pipeline, 2 workers"
 PIPELINE_1 = "pipeline, 1 worker"
+DISTANT = "2 workers, distant objects"
 LOOP = "plain loop"
 DUCKDB = "DuckDB, 2 threads"
 SPARK_COLUMNS = "PySpark local[2], from_json"
@@ -62,6 +63,16 @@ def all_sides(pyspark: Path | None) -> list[Side]:
         sides.append(Side(SPARK_COLUMNS, _peer("spark_columns"), environment))
         sides.append(Side(SPARK_ARROW, _peer("spark_arrow"), environment))
     return sides
+
+
+def distant_objects() -> Side:
+    """The pipeline on two workers, writing objects that take a tenth of a second more each."""
+
+    def command(pattern: str, output: Path) -> list[str]:
+        given = pipeline_command(pattern, output, *TWO_WORKERS)
+        return [*given[:2], "benchmarks.backfill.distant", *given[3:]]
+
+    return Side(DISTANT, command)
 
 
 def no_pyspark(folder: Path | None) -> str | None:

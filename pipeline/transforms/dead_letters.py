@@ -29,6 +29,8 @@ from pipeline.tables import Tables
 
 MAX_PAYLOAD_IN_ROW_BYTES = 1_000_000
 """A larger payload goes to the lake: BigQuery's rows and requests end at 10 MB."""
+STORED_AT_ONCE = 2_000
+"""Letters: each time is a request or an object, which takes the same for more of them."""
 MAX_ERRORS_IN_ROW = MAX_ERRORS + 1
 """All that the parser lists, with its remark that there are more."""
 MAX_ATTRIBUTES = 100
@@ -93,7 +95,7 @@ class _Keep(beam.PTransform):
     def expand(self, dead_letters: beam.PCollection) -> _KeepOutputs:
         settings = self.settings
         store = beam.ParDo(_Store(settings)).with_output_types(Chunk, outages=Chunk)
-        gathered = dead_letters | "GatherChunks" >> GatherChunks()
+        gathered = dead_letters | "GatherChunks" >> GatherChunks(STORED_AT_ONCE)
         stored = gathered | "Store" >> store.with_outputs(OUTAGES, main="stored")
         publish_them = beam.ParDo(_Publish(settings)).with_output_types(Chunk)
         return _KeepOutputs(stored["stored"] | "Publish" >> publish_them, stored[OUTAGES])

@@ -11,14 +11,20 @@ import apache_beam as beam
 import orjson
 import pyarrow as pa
 from apache_beam.metrics import Metrics
-from apache_beam.transforms.window import GlobalWindow, GlobalWindows, IntervalWindow, TimestampedValue
+from apache_beam.transforms.window import (
+    BoundedWindow,
+    GlobalWindow,
+    GlobalWindows,
+    IntervalWindow,
+    TimestampedValue,
+)
 from apache_beam.utils.windowed_value import PaneInfo, WindowedValue
 
 from pipeline.arrow_schema import arrow_schema
 from pipeline.chunks import Chunk
 from pipeline.contract import load_contract
 from pipeline.elements import ByteRange, Event
-from pipeline.objects import write_object
+from pipeline.objects import ObjectWriter
 from pipeline.rfc3339 import MIN_US, format_rfc3339
 from pipeline.transforms.lake_parts import LakePart, joined, lake_part, parquet_bytes
 from pipeline.windows import beam_timestamp, into_deltas
@@ -145,25 +151,36 @@ def hash_shard(event_id: str, shards: int) -> int:
 
 
 class _Files:
-    """Writes files, and counts them."""
+    """The files of one bundle, written while the bundle goes on."""
 
     def __init__(self, settings: LakeSettings) -> None:
         self.settings = settings
         self.files = Metrics.counter("lake", "files_written")
         self.rows = Metrics.counter("lake", "rows_written")
 
-    def write(self, key: str, window_start_us: int, label: str, part: LakePart) -> list[str]:
-        """Write a part as a file and return its message ids."""
+    def start(self) -> None:
+        self._writer = ObjectWriter()
+        self._finished: list[WindowedValue] = []
+
+    def write(
+        self, key: str, window_start_us: int, label: str, part: LakePart, window: BoundedWindow
+    ) -> None:
+        """Begin to write a part as a file, whose message ids belong to `window`."""
         partition_path, _, shard = key.rpartition("#")
         event_type = partition_path.split("/", 1)[0].removeprefix("event_type=")
         content = hashlib.blake2b(orjson.dumps(sorted(part.event_ids)), digest_size=8).hexdigest()
         start = format_rfc3339(max(MIN_US, window_start_us))[:19].replace(":", "")
         data = parquet_bytes(part, _schema(self.settings.schemas_path, event_type))
         name = f"{start}-shard-{shard}-{label}-{content}.parquet"
-        write_object(f"{self.settings.root}/processed/{partition_path}/{name}", data)
+        self._writer.write(f"{self.settings.root}/processed/{partition_path}/{name}", data)
         self.files.inc()
         self.rows.inc(len(part.event_ids))
-        return part.message_ids
+        self._finished.append(WindowedValue(part.message_ids, window.max_timestamp(), (window,)))
+
+    def finish(self) -> list[WindowedValue]:
+        """Wait until all are written, and return the message ids of each."""
+        self._writer.finish()
+        return self._finished
 
 
 class _WriteLargeParts(beam.DoFn):
@@ -179,6 +196,7 @@ class _WriteLargeParts(beam.DoFn):
         self.files = _Files(settings)
 
     def start_bundle(self) -> None:
+        self.files.start()
         self._range: ByteRange | None = None
         self._gathered: dict[_Place, list[LakePart]] = {}
         self._row_count = 0
@@ -194,17 +212,17 @@ class _WriteLargeParts(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[object]:
         yield from self._write()
+        yield from self.files.finish()
 
     def _write(self) -> Iterator[object]:
         for place in list(self._gathered):
             part = joined(self._gathered.pop(place))
-            start_us = place.window_start_us
             if len(part.event_ids) >= self.alone_from_rows:
-                ids = self.files.write(place.key, start_us, "range", part)
-                yield WindowedValue(ids, beam_timestamp(start_us), (GlobalWindow(),))
-            else:
-                small = WindowedValue((place.key, part), beam_timestamp(start_us), (GlobalWindow(),))
-                yield beam.pvalue.TaggedOutput("small", small)
+                self.files.write(place.key, place.window_start_us, "range", part, GlobalWindow())
+                continue
+            stamp = beam_timestamp(place.window_start_us)
+            small = WindowedValue((place.key, part), stamp, (GlobalWindow(),))
+            yield beam.pvalue.TaggedOutput("small", small)
         self._row_count = 0
 
 
@@ -212,12 +230,19 @@ class _WriteFile(beam.DoFn):
     def __init__(self, settings: LakeSettings) -> None:
         self.files = _Files(settings)
 
+    def start_bundle(self) -> None:
+        self.files.start()
+
     def process(
         self,
         element: tuple[str, Iterable[LakePart]],
         window: IntervalWindow = beam.DoFn.WindowParam,
         pane: PaneInfo = beam.DoFn.PaneInfoParam,
-    ) -> Iterator[list[str]]:
+    ) -> None:
         key, parts = element[0], list(element[1])
         if parts:
-            yield self.files.write(key, window.start.micros, f"pane-{max(0, pane.index)}", joined(parts))
+            label = f"pane-{max(0, pane.index)}"
+            self.files.write(key, window.start.micros, label, joined(parts), window)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        yield from self.files.finish()

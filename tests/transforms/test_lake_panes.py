@@ -102,8 +102,10 @@ def test_a_repeated_bundle_writes_the_same_file_again(tmp_path: Path) -> None:
         [lake_part([a, b])],
         [lake_part([b]), lake_part([a])],
     ):
-        (finished,) = write.process((f"{HOUR.removeprefix('processed/')}#0", parts), window, pane)
-        assert sorted(finished) == ["m-a", "m-b"]
+        write.start_bundle()
+        write.process((f"{HOUR.removeprefix('processed/')}#0", parts), window, pane)
+        (finished,) = write.finish_bundle()
+        assert sorted(finished.value) == ["m-a", "m-b"]
     assert len(files(tmp_path)) == 1
     assert stored(tmp_path) == ["a", "b"]
 
