@@ -42,9 +42,14 @@ def without_runner(beam_args: Sequence[str]) -> list[str]:
 def in_processes(beam_args: list[str]) -> tuple[list[str], int]:
     """(flags, how many workers are processes): several are, unless threads are asked for.
 
-    Python runs threads one at a time.
+    Python runs threads one at a time. Raises UsageError for fewer workers than none.
     """
     direct = PipelineOptions(beam_args).view_as(DirectOptions)
+    if direct.direct_num_workers < 0:
+        raise UsageError(
+            f"--direct_num_workers={direct.direct_num_workers} is no number of workers: name one, or 0 for "
+            "as many as there are cores."
+        )
     workers = direct.direct_num_workers or multiprocessing.cpu_count()  # as Beam counts them
     if direct.direct_num_workers == 1 or direct.direct_running_mode != "in_memory":
         return beam_args, workers if direct.direct_running_mode == _SEVERAL else 0

@@ -36,6 +36,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("apache_beam", "google", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("google.auth").setLevel(logging.ERROR)  # what it warns of, NO_CREDENTIALS says
 
 
 def exit_code(run: Callable[[], int]) -> int:

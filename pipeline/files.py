@@ -9,9 +9,11 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from typing import IO, NamedTuple
 
+import google.auth
 from apache_beam.internal.gcp import auth
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from google.auth.exceptions import DefaultCredentialsError
 
 from pipeline.avro_files import check_avro, read_avro
 from pipeline.elements import ByteRange, RawMessage
@@ -50,12 +52,15 @@ class FileDamaged(PipelineError):
 def find_files(input_path: str) -> tuple[InputFile, ...]:
     """What there is to read, ordered by path.
 
-    Raises UsageError with one sentence if nothing matches or a match cannot be opened.
+    Raises UsageError with one sentence if nothing matches or a match cannot be opened, and
+    DefaultCredentialsError if a bucket cannot be listed and nothing says who asks.
     """
-    _be_anonymous_towards_an_emulator()
+    is_known = introduce_to_google(input_path)
     try:
         (match,) = FileSystems.match([input_path])
     except Exception as error:  # Beam wraps whatever the file system says in an error of its own
+        if not is_known:
+            raise DefaultCredentialsError from error
         raise UsageError(f"--input_path={input_path} cannot be listed: {in_one_line(error)}") from error
     if not match.metadata_list:
         raise UsageError(f"--input_path={input_path} matches no file: check the path, and quote the glob.")
@@ -193,14 +198,28 @@ def at_once(paths: Iterable[str]) -> int:
 
 def open_file(path: str) -> IO[bytes]:
     """Open a local file or a `gs://` object for reading its bytes as they are."""
-    _be_anonymous_towards_an_emulator()
+    introduce_to_google(path)
     file: IO[bytes] = FileSystems.open(
         path, mime_type="application/octet-stream", compression_type=CompressionTypes.UNCOMPRESSED
     )
     return file
 
 
-def _be_anonymous_towards_an_emulator() -> None:
-    """Beam has no other way to say so, and looks for credentials for half a minute."""
+def introduce_to_google(path: str) -> bool:
+    """Let Beam read `path` as who we are, or as nobody; whether we are somebody, or it makes no difference.
+
+    Beam itself looks five times for credentials, half a minute, before it reads as nobody does. It has no
+    other way to say so.
+    """
+    beams = auth._Credentials
     if os.environ.get("STORAGE_EMULATOR_HOST"):
-        auth._Credentials._credentials_init = True
+        beams._credentials_init = True
+        return True
+    if not path.startswith("gs://"):
+        return True
+    if not beams._credentials_init:
+        try:
+            google.auth.default()
+        except DefaultCredentialsError:
+            beams._credentials_init = True
+    return not beams._credentials_init or beams._credentials is not None

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import worker_processes
+from pipeline.errors import UsageError
 from pipeline.options import parse_job
 from tests.backfill.shop_files import plain
 from tests.loads.backfills import command
@@ -48,6 +49,12 @@ def test_several_workers_are_processes_unless_threads_are_asked_for(
     job = parse_job(given[given.index("--is_backfill") :])
     assert [flag for flag in job.beam_args if flag.startswith("--direct_running_mode")] == modes
     assert job.worker_processes == workers
+
+
+def test_fewer_workers_than_none_are_refused(tmp_path: Path) -> None:
+    given = command(str(tmp_path / "in"), str(tmp_path / "out"), "none", "--direct_num_workers=-1")
+    with pytest.raises(UsageError, match="--direct_num_workers=-1 is no number of workers: name one, or 0"):
+        parse_job(given[given.index("--is_backfill") :])
 
 
 @pytest.fixture(scope="module")
