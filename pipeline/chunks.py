@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -13,6 +13,7 @@ from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 CHUNK_ELEMENTS = 500
+CHUNK_BYTES = 4_000_000
 
 
 class Chunk:
@@ -51,27 +52,33 @@ registry.register_coder(Chunk, ChunkCoder)
 class GatherChunks(beam.PTransform):
     """Gather the lists of a bundle into lists of about `chunk_elements`.
 
+    Of fewer, if `bytes_of` is given and what it says of each adds up to CHUNK_BYTES.
+
     Input: list[T] in the global window.
     Output: list[T], none empty, stamped with the earliest time of what it holds, so that a
     watermark can never pass an element inside a chunk.
     """
 
-    def __init__(self, chunk_elements: int = CHUNK_ELEMENTS) -> None:
+    def __init__(
+        self, chunk_elements: int = CHUNK_ELEMENTS, bytes_of: Callable[[Any], int] | None = None
+    ) -> None:
         super().__init__()
         self.chunk_elements = chunk_elements
+        self.bytes_of = bytes_of
 
     def expand(self, lists: beam.PCollection) -> beam.PCollection:
-        return lists | "GatherBundle" >> beam.ParDo(_GatherBundle(self.chunk_elements)).with_output_types(
-            Chunk
-        )
+        gather = beam.ParDo(_GatherBundle(self.chunk_elements, self.bytes_of)).with_output_types(Chunk)
+        return lists | "GatherBundle" >> gather
 
 
 class _GatherBundle(beam.DoFn):
-    def __init__(self, chunk_elements: int) -> None:
+    def __init__(self, chunk_elements: int, bytes_of: Callable[[Any], int] | None = None) -> None:
         self.chunk_elements = chunk_elements
+        self.bytes_of = bytes_of
 
     def start_bundle(self) -> None:
         self._buffer: list[Any] = []
+        self._bytes = 0
         self._earliest: Timestamp = MAX_TIMESTAMP
 
     def process(
@@ -79,7 +86,9 @@ class _GatherBundle(beam.DoFn):
     ) -> Iterator[WindowedValue]:
         self._buffer.extend(elements)
         self._earliest = min(self._earliest, timestamp)
-        if len(self._buffer) >= self.chunk_elements:
+        if self.bytes_of is not None:
+            self._bytes += sum(map(self.bytes_of, elements))
+        if len(self._buffer) >= self.chunk_elements or self._bytes >= CHUNK_BYTES:
             yield from self._flush()
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
@@ -89,4 +98,5 @@ class _GatherBundle(beam.DoFn):
         if self._buffer:
             yield WindowedValue(self._buffer, self._earliest, (GlobalWindow(),))
             self._buffer = []
+            self._bytes = 0
             self._earliest = MAX_TIMESTAMP

@@ -95,10 +95,14 @@ class _Keep(beam.PTransform):
     def expand(self, dead_letters: beam.PCollection) -> _KeepOutputs:
         settings = self.settings
         store = beam.ParDo(_Store(settings)).with_output_types(Chunk, outages=Chunk)
-        gathered = dead_letters | "GatherChunks" >> GatherChunks(STORED_AT_ONCE)
+        gathered = dead_letters | "GatherChunks" >> GatherChunks(STORED_AT_ONCE, _payload_bytes)
         stored = gathered | "Store" >> store.with_outputs(OUTAGES, main="stored")
         publish_them = beam.ParDo(_Publish(settings)).with_output_types(Chunk)
         return _KeepOutputs(stored["stored"] | "Publish" >> publish_them, stored[OUTAGES])
+
+
+def _payload_bytes(letter: DeadLetter) -> int:
+    return len(letter.message.payload)
 
 
 def dead_letter_id(letter: DeadLetter) -> str:

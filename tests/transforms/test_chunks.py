@@ -60,6 +60,20 @@ def test_chunks_given_out_do_not_change_afterwards() -> None:
     assert chunk.value == [1, 2]
 
 
+def test_large_elements_fill_a_chunk_before_many_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.chunks.CHUNK_BYTES", 10)
+    bundle = _GatherBundle(4, bytes_of=len)
+    bundle.start_bundle()
+    lists = [["a" * 9], ["b"], ["c" * 9], ["d", "e", "f"], ["g", "h"]]
+    chunks = [each for elements in lists for each in bundle.process(elements, Timestamp(0))]
+    chunks += bundle.finish_bundle()
+    assert [chunk.value for chunk in chunks] == [
+        ["a" * 9, "b"],
+        ["c" * 9, "d", "e", "f"],
+        ["g", "h"],
+    ]
+
+
 def test_lists_of_a_batch_are_gathered() -> None:
     outcome = run_batch(
         [[number] for number in range(1_000)], lambda lists: {"chunks": lists | GatherChunks(400)}
