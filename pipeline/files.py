@@ -198,7 +198,7 @@ def at_once(paths: Iterable[str]) -> int:
 
 def open_file(path: str) -> IO[bytes]:
     """Open a local file or a `gs://` object for reading its bytes as they are."""
-    introduce_to_google(path)
+    _be_anonymous_towards_an_emulator()
     file: IO[bytes] = FileSystems.open(
         path, mime_type="application/octet-stream", compression_type=CompressionTypes.UNCOMPRESSED
     )
@@ -208,18 +208,22 @@ def open_file(path: str) -> IO[bytes]:
 def introduce_to_google(path: str) -> bool:
     """Let Beam read `path` as who we are, or as nobody; whether we are somebody, or it makes no difference.
 
-    Beam itself looks five times for credentials, half a minute, before it reads as nobody does. It has no
-    other way to say so.
+    For the program alone: Beam itself looks five times for credentials, half a minute, before it reads as
+    nobody does, and a worker in the cloud may need that when it starts.
     """
+    _be_anonymous_towards_an_emulator()
+    if not path.startswith("gs://") or os.environ.get("STORAGE_EMULATOR_HOST"):
+        return True
     beams = auth._Credentials
-    if os.environ.get("STORAGE_EMULATOR_HOST"):
-        beams._credentials_init = True
-        return True
-    if not path.startswith("gs://"):
-        return True
     if not beams._credentials_init:
         try:
             google.auth.default()
         except DefaultCredentialsError:
             beams._credentials_init = True
     return not beams._credentials_init or beams._credentials is not None
+
+
+def _be_anonymous_towards_an_emulator() -> None:
+    """Beam has no other way to say so, and looks for credentials for half a minute."""
+    if os.environ.get("STORAGE_EMULATOR_HOST"):
+        auth._Credentials._credentials_init = True

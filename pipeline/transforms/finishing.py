@@ -24,8 +24,8 @@ def message_ids(elements: Iterable[Event | DeadLetter]) -> list[str]:
     """The ids of the messages behind them; none of a message from a file, of which nobody waits to hear."""
     return [
         message.given_id
-        for message in (each.message for each in elements)
-        if message.read_from is None and message.given_id is not None
+        for each in elements
+        if (message := each.message).read_from is None and message.given_id is not None
     ]
 
 
